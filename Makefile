@@ -1,0 +1,42 @@
+# pg_cctv: CCTV analytics inside PostgreSQL
+#
+#   make               the extension and the engine
+#   make install       both, the models fetched so far, and ONNX Runtime if fetched
+#   make installcheck  pg_regress against a running server
+#   make unit          unit tests of the engine and the protocol, under ASan and UBSan
+#
+# scripts/setup installs what these need; PG_CONFIG chooses the PostgreSQL.
+
+EXTENSION = pg_cctv
+EXTVERSION = 0.1.0
+MODULE_big = pg_cctv
+
+OBJS = $(patsubst %.c,%.o,$(sort $(wildcard src/extension/*.c)))
+DATA_built = pg_cctv--$(EXTVERSION).sql
+SCHEMA_PARTS = $(sort $(wildcard src/schema/*.sql))
+
+REGRESS = $(patsubst sql/%.sql,%,$(sort $(wildcard sql/*.sql)))
+REGRESS_OPTS = --load-extension=pg_cctv
+EXTRA_CLEAN = build/obj build/unit build/pg_cctv_engine
+
+ENGINE = build/pg_cctv_engine
+
+PG_CONFIG ?= pg_config
+# No bitcode: nothing here is worth inlining into a query, and clang need not be installed.
+override with_llvm = no
+
+PG_CPPFLAGS = -I$(srcdir)/src/protocol
+PG_CFLAGS = -Wall -Wextra -Wno-unused-parameter -Wno-missing-field-initializers -Wno-sign-compare $(WERROR)
+
+PGXS := $(shell $(PG_CONFIG) --pgxs)
+include $(PGXS)
+
+all: $(ENGINE)
+
+pg_cctv--$(EXTVERSION).sql: $(SCHEMA_PARTS)
+	cat $^ > $@
+
+include src/engine/engine.mk
+
+install: install-engine
+uninstall: uninstall-engine

@@ -1,0 +1,31 @@
+/*
+ * geometry.h
+ *		Boxes in fractions of a frame, and rectangles in pixels.
+ */
+#ifndef CCTV_GEOMETRY_H
+#define CCTV_GEOMETRY_H
+
+/* Fractions of the frame, origin at the top left; 0 <= x, x + w <= 1. */
+typedef struct Box
+{
+	float		x;
+	float		y;
+	float		w;
+	float		h;
+}			Box;
+
+/* Pixels of a frame, origin at the top left. */
+typedef struct PixelRect
+{
+	int			x;
+	int			y;
+	int			w;
+	int			h;
+}			PixelRect;
+
+extern float box_area(const Box *box);
+extern float box_iou(const Box *a, const Box *b);
+extern Box	box_union(const Box *a, const Box *b);
+extern Box	box_clip(const Box *box);
+
+#endif							/* CCTV_GEOMETRY_H */

@@ -1,0 +1,49 @@
+/*
+ * motion.h
+ *		Is something moving, and where: a background model on the luma plane,
+ *		scaled down.  Time is the stream's, in microseconds, never the clock's.
+ */
+#ifndef CCTV_MOTION_H
+#define CCTV_MOTION_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <libavutil/frame.h>
+
+#include "geometry.h"
+
+#define MOTION_MAX_CLUSTERS 16
+
+typedef struct MotionSettings
+{
+	int			threshold;		/* luma levels, 1..255, at ordinary noise */
+	float		min_area;		/* of a cluster, fraction of the frame */
+}			MotionSettings;
+
+typedef struct MotionResult
+{
+	bool		active;			/* a cluster of at least min_area, held over short gaps */
+	bool		calibrating;	/* the background is being learnt; active is false */
+	float		area;			/* moving fraction of the frame */
+	int			nclusters;		/* largest first */
+	Box			clusters[MOTION_MAX_CLUSTERS];
+}			MotionResult;
+
+typedef struct Motion Motion;
+
+/* Returns NULL when out of memory. */
+extern Motion *motion_create(const MotionSettings *settings);
+extern void motion_free(Motion *motion);
+extern void motion_configure(Motion *motion, const MotionSettings *settings);
+
+/* Forget the background: after a reconnect, a seek or a change of size. */
+extern void motion_reset(Motion *motion);
+
+/*
+ * Look at one frame (any format whose first plane is 8-bit luma; higher depths
+ * by their upper 8 bits).  Returns 0, or -1 when out of memory or the format
+ * has no luma plane.
+ */
+extern int	motion_update(Motion *motion, const AVFrame *frame, int64_t at_us, MotionResult *result);
+
+#endif							/* CCTV_MOTION_H */
