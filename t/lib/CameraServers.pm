@@ -1,0 +1,184 @@
+# Cameras for the tests: an RTSP server, an HTTP MJPEG camera, and servers that
+# misbehave.  Each is a process of its own on the loopback interface; it dies
+# with the test.
+package CameraServers;
+
+use strict;
+use warnings;
+
+use Exporter 'import';
+use IO::Socket::INET;
+use POSIX ();
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+use CctvTest qw(wait_until media);
+
+our @EXPORT = qw(rtsp_camera http_mjpeg_camera file_server bad_server);
+
+my $top = $ENV{CCTV_TOP} || '.';
+my %running;
+
+# Start a command as a child that dies with us; returns its pid.
+sub spawn
+{
+	my ($log, @command) = @_;
+	my $pid = fork() // die "fork: $!";
+	if ($pid == 0)
+	{
+		setpgrp();
+		open(STDIN, '<', '/dev/null');
+		open(STDOUT, '>>', $log) or die "$log: $!";
+		open(STDERR, '>&', \*STDOUT);
+		exec('setpriv', '--pdeathsig', 'KILL', @command) or POSIX::_exit(127);
+	}
+	$running{$pid} = 1;
+	return $pid;
+}
+
+sub new_server
+{
+	my ($name, $url, $port, @command) = @_;
+	my $self = bless {
+		name => $name,
+		url => $url,
+		port => $port,
+		command => \@command,
+		log => "$PostgreSQL::Test::Utils::log_path/$name-$port.log"
+	}, __PACKAGE__;
+	$self->start;
+	return $self;
+}
+
+sub start
+{
+	my ($self) = @_;
+	$self->{pid} = spawn($self->{log}, @{ $self->{command} });
+	wait_until(sub { listening($self->{port}) || waitpid($self->{pid}, POSIX::WNOHANG) }, 30);
+	die "$self->{name} does not start: see $self->{log}\n" unless listening($self->{port});
+	return;
+}
+
+sub url { return $_[0]->{url} }
+sub pid { return $_[0]->{pid} }
+
+# End it by a signal (default KILL, as a camera loses power) and reap it.
+sub stop
+{
+	my ($self, $signal) = @_;
+	my $pid = delete $self->{pid} // return;
+	kill($signal // 'KILL', -$pid, $pid);
+	waitpid($pid, 0);
+	delete $running{$pid};
+	return;
+}
+
+# rtsp_camera(VIDEO, %options): serve a file of build/media, in a loop, as
+# /camera.
+#   mount => 'stall-after=5'      options of the mount
+#   user => ..., password => ...  ask for them
+sub rtsp_camera
+{
+	my ($video, %options) = @_;
+	my $port = PostgreSQL::Test::Cluster::get_free_port();
+	my $file = $video eq 'silent' ? $video : media($video);
+	my $mount = join(',', "/camera=$file", $options{mount} // ());
+	my @command = (
+		'/usr/bin/python3', "$top/test/media/rtsp_camera.py",
+		'--port' => $port, '--mount' => $mount);
+	push @command, '--user' => $options{user}, '--password' => $options{password}
+	  if defined $options{user};
+	return new_server('rtsp', "rtsp://127.0.0.1:$port/camera", $port, @command);
+}
+
+# Serve the files of a directory over HTTP.
+sub file_server
+{
+	my ($directory) = @_;
+	my $port = PostgreSQL::Test::Cluster::get_free_port();
+	return new_server('http', "http://127.0.0.1:$port", $port,
+		'/usr/bin/python3', '-m', 'http.server', '--bind', '127.0.0.1', '--directory', $directory, $port);
+}
+
+# An HTTP camera of motion JPEG: ffmpeg serves one client, so it is started
+# again and again for the next.
+sub http_mjpeg_camera
+{
+	my ($video) = @_;
+	my $port = PostgreSQL::Test::Cluster::get_free_port();
+	my $url = "http://127.0.0.1:$port/video.mjpeg";
+	my $script =
+		'while :; do setpriv --pdeathsig KILL ffmpeg -nostdin -v error -re -stream_loop -1 -i "$1"'
+	  . ' -an -c:v mjpeg -q:v 5 -f mpjpeg -listen 1 "$2"; done';
+	return new_server('mjpeg', $url, $port, 'sh', '-c', $script, 'mjpeg', media($video), $url);
+}
+
+# Does somebody listen on the port?  Read from the kernel, without connecting.
+sub listening
+{
+	my ($port) = @_;
+	my $hex = sprintf('%04X', $port);
+	open(my $table, '<', '/proc/net/tcp') or return;
+	return scalar grep { /^\s*\d+: [0-9A-F]{8}:$hex 0{8}:0{4} 0A / } <$table>;
+}
+
+# bad_server(KIND): 'stall' accepts and never says a word, 'garbage' answers
+# whatever comes with a megabyte of bytes that mean nothing.
+sub bad_server
+{
+	my ($kind) = @_;
+	my $socket = IO::Socket::INET->new(Listen => 16, LocalAddr => '127.0.0.1', LocalPort => 0)
+	  or die "listen: $!";
+	my $port = $socket->sockport;
+	my $garbage = slurp_file(media('garbage.bin'));
+	my $pid = fork() // die "fork: $!";
+	if ($pid == 0)
+	{
+		setpgrp();
+		misbehave($socket, $kind eq 'garbage' ? $garbage : undef);
+		POSIX::_exit(0);
+	}
+	$running{$pid} = 1;
+	return bless { name => $kind, port => $port, pid => $pid, url => "rtsp://127.0.0.1:$port/camera" },
+	  __PACKAGE__;
+}
+
+sub misbehave
+{
+	my ($socket, $bytes) = @_;
+	my $parent = getppid();
+	my @held;
+	$SIG{PIPE} = 'IGNORE';
+	while (getppid() == $parent)
+	{
+		my $ready = '';
+		vec($ready, fileno($socket), 1) = 1;
+		next unless select($ready, undef, undef, 1) > 0;
+		my $client = $socket->accept or next;
+		if (defined $bytes)
+		{
+			sysread($client, my $request, 4096);
+			syswrite($client, $bytes);
+			close $client;
+		}
+		else
+		{
+			push @held, $client;
+		}
+	}
+	return;
+}
+
+END
+{
+	my $status = $?;
+	foreach my $pid (keys %running)
+	{
+		kill('KILL', -$pid, $pid);
+		waitpid($pid, 0);
+	}
+	$? = $status;
+}
+
+1;
