@@ -27,14 +27,14 @@ my $begin = time;
 add_camera($node, 'lobby', $camera->url);
 my $took = wait_sql(
 	$node,
-	"select state <> 'stopped' from cctv.camera_status join cctv.cameras using (camera_id) where name = 'lobby'",
+	"select coalesce(bool_or(state <> 'stopped'), false) from cctv.camera_status join cctv.cameras using (camera_id) where name = 'lobby'",
 	'a started camera leaves "stopped"', within => 10);
 cmp_ok($took, '<', 1, 'within 1 s of the commit');
 wait_running($node, 'lobby');
 is(sql_value($node, "select count(*) from cctv.cameras where name = 'rolled back'"), '0', 'no camera after rollback');
-is(camera_state($node, 'never'), 'stopped', 'a start that was rolled back starts nothing');
+is(camera_state($node, 'never'), '', 'a start that was rolled back starts nothing');
 is(sql_value($node,
-		"select count(*) from cctv.camera_events e join cctv.cameras c using (camera_id) where c.name = 'never' and e.state <> 'stopped'"),
+		"select count(*) from cctv.camera_events join cctv.cameras using (camera_id) where name = 'never'"),
 	'0', 'nor did it ever');
 my @engines = engine_pids($node);
 is(scalar @engines, 1, 'one engine runs');
