@@ -262,14 +262,15 @@ def make_factory(mount, clip):
     return factory
 
 
-def require_password(server, factories, user, password):
-    """Ask for the password, by Digest or Basic, whichever the client chooses."""
+def require_password(server, factories, user, password, method):
     token = GstRtspServer.RTSPToken()
     token.set_string(GstRtspServer.RTSP_TOKEN_MEDIA_FACTORY_ROLE, ROLE)
     auth = GstRtspServer.RTSPAuth()
-    auth.set_supported_methods(GstRtsp.RTSPAuthMethod.DIGEST | GstRtsp.RTSPAuthMethod.BASIC)
-    auth.add_digest(user, password, token)
-    auth.add_basic(GstRtspServer.RTSPAuth.make_basic(user, password), token)
+    if method == "digest":
+        auth.set_supported_methods(GstRtsp.RTSPAuthMethod.DIGEST)
+        auth.add_digest(user, password, token)
+    else:
+        auth.add_basic(GstRtspServer.RTSPAuth.make_basic(user, password), token)
     server.set_auth(auth)
     for factory in factories:
         permissions = GstRtspServer.RTSPPermissions()
@@ -290,6 +291,7 @@ def parse_arguments():
     parser.add_argument("--fps", type=int, default=25, help="frame rate of a file without timestamps (25)")
     parser.add_argument("--user", help="ask for this user name and --password")
     parser.add_argument("--password", default="")
+    parser.add_argument("--auth", choices=("digest", "basic"), default="digest", help="how to ask (digest)")
     parser.add_argument("--exit-on-eof", action="store_true", help="end when standard input is closed")
     return parser.parse_args()
 
@@ -317,7 +319,7 @@ def main():
         server.get_mount_points().add_factory(mount.path, factory)
         factories.append(factory)
     if arguments.user is not None:
-        require_password(server, factories, arguments.user, arguments.password)
+        require_password(server, factories, arguments.user, arguments.password, arguments.auth)
 
     if server.attach(None) == 0:
         raise ValueError(f"cannot listen on {arguments.host}:{arguments.port}; is the port in use?")
@@ -342,6 +344,8 @@ def main():
     if arguments.exit_on_eof:
         GLib.unix_fd_add_full(GLib.PRIORITY_DEFAULT, 0, GLib.IOCondition.IN | GLib.IOCondition.HUP, on_stdin)
     loop.run()
+    # A client that waits for a silent camera would hold an orderly end up.
+    os._exit(0)
 
 
 if __name__ == "__main__":
