@@ -8,6 +8,7 @@
 #ifndef CCTV_DETECTOR_H
 #define CCTV_DETECTOR_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <libavutil/frame.h>
 
@@ -23,12 +24,13 @@ typedef struct ModelSpec
 	const char *kind;			/* the decode: "efficientdet", ... */
 	const char *path;			/* absolute path of the weights */
 	const char *runtime;		/* "onnxruntime", "opencv", or "auto" */
-	int			input_width;
+	int			input_width;	/* 0: as the model says */
 	int			input_height;
 	const char *const *labels;
 	int			nlabels;
 	float		min_confidence;
 	float		nms_iou;
+	bool		no_int8;		/* keep to the float weights where int8 ones are faster */
 }			ModelSpec;
 
 typedef struct Object
@@ -50,24 +52,29 @@ typedef struct Workspace Workspace;
 /*
  * Load a model.  Returns NULL and a one-line reason in error on failure (file
  * missing, runtime absent, outputs that do not fit the kind).
+ *
+ * The runtime "auto" is ONNX Runtime, or OpenCV where that is absent.  Where
+ * NAME-int8.onnx stands beside NAME.onnx, ONNX Runtime runs it if the processor
+ * multiplies bytes fast enough (VNNI) to give the same objects sooner.
  */
 extern Detector *detector_open(const ModelSpec *spec, char *error, size_t error_size);
 extern void detector_close(Detector *detector);
 
-/* "onnxruntime 1.24.3", "opencv 4.6.0": what runs this model. */
+/* "onnxruntime 1.24.3", "onnxruntime 1.24.3 int8", "opencv 4.6.0": what runs this model. */
 extern const char *detector_runtime(const Detector *detector);
 extern int	detector_nlabels(const Detector *detector);
 extern const char *detector_label(const Detector *detector, int label);
 extern const char *detector_name(const Detector *detector);
 extern void detector_input_size(const Detector *detector, int *width, int *height);
 
-extern Workspace *workspace_create(void);
+extern Workspace *workspace_create(void);	/* NULL: out of memory */
 extern void workspace_free(Workspace *workspace);
 
 /*
  * Find the objects in the given regions of a frame (nregions = 0: the whole
  * frame), merged over regions by NMS, best first.  Any pixel format that
- * swscale reads.  Returns 0, or -1 with a reason in error.
+ * swscale reads.  Returns 0, or -1 with a reason in error.  Any number of
+ * threads may run one detector, each with its own workspace.
  */
 extern int	detector_run(Detector *detector, Workspace *workspace, const AVFrame *frame,
 						 const PixelRect *regions, int nregions,

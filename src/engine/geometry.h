@@ -23,9 +23,11 @@ typedef struct PixelRect
 	int			h;
 }			PixelRect;
 
-extern float box_area(const Box *box);
-extern float box_iou(const Box *a, const Box *b);
-extern Box	box_union(const Box *a, const Box *b);
-extern Box	box_clip(const Box *box);
+extern float box_area(const Box *box);	/* 0 for an empty or inverted box */
+extern float box_intersection(const Box *a, const Box *b);	/* area of what both cover */
+extern float box_iou(const Box *a, const Box *b);	/* 0..1 */
+extern Box	box_union(const Box *a, const Box *b);	/* smallest box around both */
+extern Box	box_clip(const Box *box);	/* what of it lies in the frame; may be empty */
+extern Box	box_from_rect(const PixelRect *rect, int frame_width, int frame_height);
 
 #endif							/* CCTV_GEOMETRY_H */

@@ -25,7 +25,7 @@ typedef struct MotionResult
 	bool		active;			/* a cluster of at least min_area, held over short gaps */
 	bool		calibrating;	/* the background is being learnt; active is false */
 	float		area;			/* moving fraction of the frame */
-	int			nclusters;		/* largest first */
+	int			nclusters;		/* largest first; if there are more, the last covers the rest */
 	Box			clusters[MOTION_MAX_CLUSTERS];
 }			MotionResult;
 
@@ -36,13 +36,19 @@ extern Motion *motion_create(const MotionSettings *settings);
 extern void motion_free(Motion *motion);
 extern void motion_configure(Motion *motion, const MotionSettings *settings);
 
-/* Forget the background: after a reconnect, a seek or a change of size. */
+/*
+ * Forget the background: after a reconnect or a seek.  A change of the
+ * frame's size, a gap of half a minute and time that runs backwards do it by
+ * themselves; a cut or a change of lighting starts a calibration too.
+ */
 extern void motion_reset(Motion *motion);
 
 /*
- * Look at one frame (any format whose first plane is 8-bit luma; higher depths
- * by their upper 8 bits).  Returns 0, or -1 when out of memory or the format
- * has no luma plane.
+ * Look at one frame (luma of 8 bits, or the upper 8 of more; of RGB the green
+ * component).  Returns 0, or -1 when out of memory or the format has neither.
+ *
+ * What stands still when a calibration ends becomes background: search the
+ * whole frame once then.
  */
 extern int	motion_update(Motion *motion, const AVFrame *frame, int64_t at_us, MotionResult *result);
 

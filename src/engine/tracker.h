@@ -19,7 +19,8 @@ typedef struct TrackerSettings
 	float		high_confidence;	/* a detection at or above starts a track */
 	float		low_confidence;		/* a detection below is ignored */
 	int			confirm_hits;		/* sightings that confirm a track */
-	int64_t		lost_us;			/* a confirmed track unseen this long ends */
+	int64_t		lost_us;			/* a confirmed track not found for this long ends,
+									 * a stationary one after three times as long */
 	int64_t		stationary_us;		/* a box in place this long is stationary */
 }			TrackerSettings;
 
@@ -28,7 +29,7 @@ typedef struct TrackerInput
 {
 	Box			box;
 	float		confidence;
-	int			label;			/* tracks never change their label's class */
+	int			label;			/* a track keeps the one it was confirmed with */
 	int			model;			/* index of the camera's model that saw it */
 }			TrackerInput;
 
@@ -48,12 +49,12 @@ typedef struct Track
 	bool		stationary;
 	int			label;
 	int			model;
-	int			hits;
+	int			hits;			/* sightings at high confidence */
 	float		confidence;		/* of the newest sighting */
 	float		best_confidence;
 	Box			box;			/* measured in the newest frame it was seen in */
 	int64_t		first_us;
-	int64_t		last_us;		/* last sighting */
+	int64_t		last_us;		/* last sighting, of whatever confidence */
 }			Track;
 
 typedef struct Tracker Tracker;

@@ -1,0 +1,358 @@
+/*
+ * preprocess.c
+ *		Crop, letterbox and colour conversion with swscale.
+ */
+#include "preprocess.h"
+
+#include <math.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <libavutil/mem.h>
+#include <libavutil/pixdesc.h>
+#include <libswscale/swscale.h>
+
+/*
+ * Cameras of different sizes and regions of different sides take turns in one
+ * thread, and making a scaler costs as much as using it.
+ */
+#define SCALERS 8
+/* swscale's vector code may write up to this much behind a row, so also behind each plane. */
+#define SLACK 64
+
+typedef struct Scaler
+{
+	struct SwsContext *context;
+	int width;
+	int height;
+	enum AVPixelFormat format;
+	enum AVColorSpace space;
+	enum AVColorRange range;
+	int out_width;
+	int out_height;
+	enum AVPixelFormat out_format;
+	uint64_t used; /* turn of the last use */
+} Scaler;
+
+struct Preprocessor
+{
+	Scaler scalers[SCALERS];
+	uint64_t turn;
+	AVFrame *view;	 /* the region, sharing the frame's planes */
+	uint8_t *levels; /* RGB, packed or planar */
+	size_t levels_size;
+	float *tensor;
+	size_t tensor_size;
+};
+
+Preprocessor *
+preprocessor_create(void)
+{
+	Preprocessor *preprocessor = calloc(1, sizeof(*preprocessor));
+
+	if (preprocessor == NULL)
+		return NULL;
+	preprocessor->view = av_frame_alloc();
+	if (preprocessor->view == NULL)
+	{
+		free(preprocessor);
+		return NULL;
+	}
+	return preprocessor;
+}
+
+void
+preprocessor_free(Preprocessor *preprocessor)
+{
+	if (preprocessor == NULL)
+		return;
+	for (int i = 0; i < SCALERS; i++)
+		sws_freeContext(preprocessor->scalers[i].context);
+	av_frame_free(&preprocessor->view);
+	av_free(preprocessor->levels);
+	av_free(preprocessor->tensor);
+	free(preprocessor);
+}
+
+static int
+at_least_one(double value)
+{
+	long rounded = lround(value);
+
+	return rounded < 1 ? 1 : (int) rounded;
+}
+
+Letterbox
+letterbox_fit(int width, int height, int input_width, int input_height, Fit fit)
+{
+	Letterbox letterbox = {0, 0, input_width, input_height};
+	double scale;
+
+	if (fit == FIT_STRETCH)
+		return letterbox;
+	scale = fmin((double) input_width / width, (double) input_height / height);
+	letterbox.w = at_least_one(width * scale);
+	letterbox.h = at_least_one(height * scale);
+	if (fit == FIT_CENTRED)
+	{
+		letterbox.x = (input_width - letterbox.w) / 2;
+		letterbox.y = (input_height - letterbox.h) / 2;
+	}
+	return letterbox;
+}
+
+/* One side of letterbox_to_frame: from the input's span to the frame's. */
+static void
+span_to_frame(float start, float length, int input, int offset, int picture, int origin, int region,
+			  int frame, float *out_start, float *out_length)
+{
+	float low = (start * input - offset) / picture;
+	float high = ((start + length) * input - offset) / picture;
+
+	low = fminf(fmaxf(low, 0), 1);
+	high = fminf(fmaxf(high, low), 1);
+	*out_start = (origin + low * region) / frame;
+	*out_length = (high - low) * region / frame;
+}
+
+Box
+letterbox_to_frame(const Letterbox *letterbox, const InputShape *shape, const Box *box,
+				   const PixelRect *region, int frame_width, int frame_height)
+{
+	Box out;
+
+	span_to_frame(box->x, box->w, shape->width, letterbox->x, letterbox->w, region->x, region->w,
+				  frame_width, &out.x, &out.w);
+	span_to_frame(box->y, box->h, shape->height, letterbox->y, letterbox->h, region->y, region->h,
+				  frame_height, &out.y, &out.h);
+	return box_clip(&out);
+}
+
+/* Colours as the stream says, or else as is the custom for its size. */
+static enum AVColorSpace
+color_space(const AVFrame *frame, int frame_width, int frame_height)
+{
+	if (frame->colorspace != AVCOL_SPC_UNSPECIFIED && frame->colorspace != AVCOL_SPC_RGB)
+		return frame->colorspace;
+	return frame_width >= 1280 || frame_height > 576 ? AVCOL_SPC_BT709 : AVCOL_SPC_SMPTE170M;
+}
+
+static bool
+scaler_fits(const Scaler *a, const Scaler *b)
+{
+	return a->width == b->width && a->height == b->height && a->format == b->format &&
+		   a->space == b->space && a->range == b->range && a->out_width == b->out_width &&
+		   a->out_height == b->out_height && a->out_format == b->out_format;
+}
+
+static bool
+full_range(const Scaler *scaler)
+{
+	switch (scaler->format)
+	{
+		case AV_PIX_FMT_YUVJ420P:
+		case AV_PIX_FMT_YUVJ422P:
+		case AV_PIX_FMT_YUVJ440P:
+		case AV_PIX_FMT_YUVJ444P:
+		case AV_PIX_FMT_YUVJ411P:
+			return true;
+		default:
+			return scaler->range == AVCOL_RANGE_JPEG;
+	}
+}
+
+static struct SwsContext *
+make_scaler(const Scaler *wanted)
+{
+	/* Bilinear scaling down averages over all the pixels it covers. */
+	struct SwsContext *context =
+		sws_getContext(wanted->width, wanted->height, wanted->format, wanted->out_width,
+					   wanted->out_height, wanted->out_format, SWS_BILINEAR, NULL, NULL, NULL);
+
+	/* Fails for formats without colour space, harmlessly. */
+	if (context != NULL)
+		sws_setColorspaceDetails(context, sws_getCoefficients(wanted->space), full_range(wanted),
+								 sws_getCoefficients(SWS_CS_DEFAULT), 1, 0, 1 << 16, 1 << 16);
+	return context;
+}
+
+/* The scaler for this conversion, made in place of the one unused for longest if need be. */
+static struct SwsContext *
+find_scaler(Preprocessor *preprocessor, Scaler *wanted)
+{
+	Scaler *oldest = &preprocessor->scalers[0];
+
+	preprocessor->turn++;
+	for (int i = 0; i < SCALERS; i++)
+	{
+		Scaler *scaler = &preprocessor->scalers[i];
+
+		if (scaler->context != NULL && scaler_fits(scaler, wanted))
+		{
+			scaler->used = preprocessor->turn;
+			return scaler->context;
+		}
+		if (scaler->used < oldest->used)
+			oldest = scaler;
+	}
+	sws_freeContext(oldest->context);
+	*oldest = *wanted;
+	oldest->used = preprocessor->turn;
+	oldest->context = make_scaler(wanted);
+	return oldest->context;
+}
+
+/* Grow a buffer aligned for vector code.  Returns false when out of memory. */
+static bool
+reserve(void **buffer, size_t *size, size_t wanted)
+{
+	if (*size >= wanted)
+		return true;
+	av_free(*buffer);
+	*buffer = av_malloc(wanted);
+	*size = *buffer != NULL ? wanted : 0;
+	return *buffer != NULL;
+}
+
+/* Fill what the picture leaves free of one plane; pixel is in bytes. */
+static void
+fill_bars(uint8_t *plane, const InputShape *shape, const Letterbox *picture, int pixel,
+		  uint8_t level)
+{
+	size_t stride = (size_t) shape->width * pixel;
+	size_t left = (size_t) picture->x * pixel;
+	size_t right = (size_t) (picture->x + picture->w) * pixel;
+
+	memset(plane, level, picture->y * stride);
+	for (int y = picture->y; y < picture->y + picture->h; y++)
+	{
+		memset(plane + y * stride, level, left);
+		memset(plane + y * stride + right, level, stride - right);
+	}
+	memset(plane + (picture->y + picture->h) * stride, level,
+		   (shape->height - picture->y - picture->h) * stride);
+}
+
+static void
+levels_to_float(float *restrict out, const uint8_t *restrict levels, size_t n, float mean,
+				float scale)
+{
+	for (size_t i = 0; i < n; i++)
+		out[i] = ((float) levels[i] - mean) * scale;
+}
+
+/* Point the view at the region; its planes stay the frame's. */
+static int
+view_region(AVFrame *view, const AVFrame *frame, const PixelRect *region)
+{
+	int result = av_frame_ref(view, frame);
+
+	if (result < 0)
+		return result;
+	view->crop_left = region->x;
+	view->crop_top = region->y;
+	view->crop_right = frame->width - region->x - region->w;
+	view->crop_bottom = frame->height - region->y - region->h;
+	return av_frame_apply_cropping(view, AV_FRAME_CROP_UNALIGNED);
+}
+
+/* Bytes from one plane of levels to the next. */
+static size_t
+plane_stride(const InputShape *shape)
+{
+	return (size_t) shape->width * shape->height + SLACK;
+}
+
+/* Scale the view into preprocessor->levels, packed or planar as the layout wants. */
+static bool
+scale_view(Preprocessor *preprocessor, struct SwsContext *context, const InputShape *shape,
+		   const Letterbox *picture, uint8_t pad)
+{
+	const AVFrame *view = preprocessor->view;
+	size_t plane = plane_stride(shape);
+	uint8_t *levels = preprocessor->levels;
+
+	if (shape->layout == TENSOR_UINT8_NHWC)
+	{
+		int stride = shape->width * 3;
+		uint8_t *planes[4] = {levels + (ptrdiff_t) picture->y * stride + picture->x * 3};
+		int strides[4] = {stride};
+
+		if (sws_scale(context, (const uint8_t *const *) view->data, view->linesize, 0, view->height,
+					  planes, strides) <= 0)
+			return false;
+		/* After scaling, as swscale may write behind its rows. */
+		fill_bars(levels, shape, picture, 3, pad);
+	}
+	else
+	{
+		uint8_t *start = levels + (ptrdiff_t) picture->y * shape->width + picture->x;
+		/* swscale's planar order is green, blue, red; the tensor's red, green, blue. */
+		uint8_t *planes[4] = {start + plane, start + 2 * plane, start};
+		int strides[4] = {shape->width, shape->width, shape->width};
+
+		if (sws_scale(context, (const uint8_t *const *) view->data, view->linesize, 0, view->height,
+					  planes, strides) <= 0)
+			return false;
+		for (int i = 0; i < 3; i++)
+			fill_bars(levels + i * plane, shape, picture, 1, pad);
+	}
+	return true;
+}
+
+const void *
+preprocess(Preprocessor *preprocessor, const AVFrame *frame, const PixelRect *region,
+		   const InputShape *shape, const InputStyle *style, Letterbox *letterbox, char *error,
+		   size_t error_size)
+{
+	AVFrame *view = preprocessor->view;
+	size_t pixels = (size_t) shape->width * shape->height;
+	const void *tensor = NULL;
+	struct SwsContext *context;
+	Scaler wanted = {0};
+
+	*letterbox = letterbox_fit(region->w, region->h, shape->width, shape->height, style->fit);
+	if (!reserve((void **) &preprocessor->levels, &preprocessor->levels_size,
+				 3 * plane_stride(shape)) ||
+		(shape->layout == TENSOR_FLOAT_NCHW &&
+		 !reserve((void **) &preprocessor->tensor, &preprocessor->tensor_size,
+				  3 * pixels * sizeof(float))) ||
+		view_region(view, frame, region) < 0)
+	{
+		snprintf(error, error_size, "out of memory preparing a frame");
+		goto done;
+	}
+
+	wanted.width = view->width;
+	wanted.height = view->height;
+	wanted.format = view->format;
+	wanted.space = color_space(view, frame->width, frame->height);
+	wanted.range = view->color_range;
+	wanted.out_width = letterbox->w;
+	wanted.out_height = letterbox->h;
+	wanted.out_format = shape->layout == TENSOR_UINT8_NHWC ? AV_PIX_FMT_RGB24 : AV_PIX_FMT_GBRP;
+	context = find_scaler(preprocessor, &wanted);
+	if (context == NULL || !scale_view(preprocessor, context, shape, letterbox, style->pad))
+	{
+		const char *name = av_get_pix_fmt_name(view->format);
+
+		snprintf(error, error_size, "cannot scale frames of pixel format %s",
+				 name != NULL ? name : "unknown");
+		goto done;
+	}
+	if (shape->layout == TENSOR_UINT8_NHWC)
+		tensor = preprocessor->levels;
+	else
+	{
+		for (int i = 0; i < 3; i++)
+			levels_to_float(preprocessor->tensor + i * pixels,
+							preprocessor->levels + i * plane_stride(shape), pixels, style->mean,
+							style->scale);
+		tensor = preprocessor->tensor;
+	}
+
+done:
+	av_frame_unref(view);
+	return tensor;
+}
