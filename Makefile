@@ -25,7 +25,7 @@ PG_CONFIG ?= pg_config
 # No bitcode: nothing here is worth inlining into a query, and clang need not be installed.
 override with_llvm = no
 
-PG_CPPFLAGS = -I$(srcdir)/src/protocol
+PG_CPPFLAGS = -I$(srcdir)/src/protocol -DCCTV_VERSION='"$(EXTVERSION)"'
 PG_CFLAGS = -Wall -Wextra -Wno-unused-parameter -Wno-missing-field-initializers -Wno-sign-compare $(WERROR)
 
 PGXS := $(shell $(PG_CONFIG) --pgxs)

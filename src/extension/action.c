@@ -1,0 +1,207 @@
+/*
+ * action.c
+ *		Something the worker does in SQL: a transaction of its own that may fail.
+ *
+ * Every action first takes a share lock on the extension itself, which DROP
+ * EXTENSION locks before anything that belongs to it.  So the two wait for each
+ * other whole: they cannot deadlock over tables, and no action ever meets half
+ * an extension.
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "access/xact.h"
+#include "action.h"
+#include "catalog/indexing.h"
+#include "catalog/pg_authid.h"
+#include "catalog/pg_extension.h"
+#include "clock.h"
+#include "compat.h"
+#include "executor/spi.h"
+#include "miscadmin.h"
+#include "storage/lmgr.h"
+#include "utils/builtins.h"
+#include "utils/fmgroids.h"
+#include "utils/rel.h"
+#include "utils/snapmgr.h"
+#include "utils/syscache.h"
+#include "utils/timeout.h"
+
+#define SAME_REPORT_MS 60000
+
+/* The extension's OID, invalid if absent, and its version. */
+static Oid
+find_extension(char **version)
+{
+	Relation catalog;
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple tuple;
+	Oid extension = InvalidOid;
+
+	catalog = table_open(ExtensionRelationId, AccessShareLock);
+	ScanKeyInit(&key, Anum_pg_extension_extname, BTEqualStrategyNumber, F_NAMEEQ,
+				CStringGetDatum("pg_cctv"));
+	scan = systable_beginscan(catalog, ExtensionNameIndexId, true, NULL, 1, &key);
+	tuple = systable_getnext(scan);
+	if (HeapTupleIsValid(tuple))
+	{
+		bool isnull;
+		Datum datum =
+			heap_getattr(tuple, Anum_pg_extension_extversion, RelationGetDescr(catalog), &isnull);
+
+		extension = ((Form_pg_extension) GETSTRUCT(tuple))->oid;
+		*version = TextDatumGetCString(datum);
+	}
+	systable_endscan(scan);
+	table_close(catalog, AccessShareLock);
+	return extension;
+}
+
+/* Lock the extension for this transaction; NULL, or why it cannot be used. */
+static const char *
+lock_extension(void)
+{
+	char *version;
+	Oid extension = find_extension(&version);
+
+	if (OidIsValid(extension))
+	{
+		LockDatabaseObject(ExtensionRelationId, extension, 0, AccessShareLock);
+		/* It may have gone, even returned under another OID, while we waited. */
+		if (find_extension(&version) != extension)
+			extension = InvalidOid;
+	}
+	if (!OidIsValid(extension))
+		return "extension \"pg_cctv\" does not exist";
+	if (strcmp(version, CCTV_VERSION) != 0)
+		return psprintf("extension \"pg_cctv\" has version %s, its library %s: run ALTER "
+						"EXTENSION pg_cctv UPDATE, or restart the server if the library is the "
+						"older one",
+						version, CCTV_VERSION);
+	return NULL;
+}
+
+static CctvOutcome
+classify(int sqlstate, bool committing)
+{
+	if (committing && sqlstate == ERRCODE_PROGRAM_LIMIT_EXCEEDED)
+		return CCTV_NOTIFY_FULL;
+
+	switch (ERRCODE_TO_CATEGORY(sqlstate))
+	{
+		case MAKE_SQLSTATE('0', '8', '0', '0', '0'): /* connection (a foreign table's) */
+		case MAKE_SQLSTATE('2', '5', '0', '0', '0'): /* read-only transaction */
+		case MAKE_SQLSTATE('4', '0', '0', '0', '0'): /* deadlock, serialization */
+		case MAKE_SQLSTATE('5', '3', '0', '0', '0'): /* out of disk, memory, connections */
+		case MAKE_SQLSTATE('5', '5', '0', '0', '0'): /* lock not available, object in use */
+		case MAKE_SQLSTATE('5', '7', '0', '0', '0'): /* cancelled */
+		case MAKE_SQLSTATE('5', '8', '0', '0', '0'): /* system error */
+			return CCTV_RETRY;
+		default:
+			return CCTV_FAILED;
+	}
+}
+
+CctvOutcome
+cctv_action_run(const char *what, CctvActionBody body, void *arg, CctvFailure *failure)
+{
+	MemoryContext caller = CurrentMemoryContext;
+	volatile CctvOutcome outcome = CCTV_DONE;
+	volatile bool committing = false;
+
+	failure->sqlstate = 0;
+	failure->message = NULL;
+	pgstat_report_activity(STATE_RUNNING, what);
+
+	PG_TRY();
+	{
+		const char *unusable;
+
+		SetCurrentStatementStartTimestamp();
+		StartTransactionCommand();
+		PushActiveSnapshot(GetTransactionSnapshot());
+		unusable = lock_extension();
+		PopActiveSnapshot();
+		if (unusable != NULL)
+		{
+			failure->message = MemoryContextStrdup(caller, unusable);
+			outcome = CCTV_GONE;
+		}
+		else if (body != NULL)
+		{
+			/* Not the snapshot from before the lock. */
+			SPI_connect();
+			PushActiveSnapshot(GetTransactionSnapshot());
+			body(arg);
+			SPI_finish();
+			PopActiveSnapshot();
+		}
+		committing = true;
+		CommitTransactionCommand();
+	}
+	PG_CATCH();
+	{
+		ErrorData *error;
+
+		/* As PostgresMain does: nothing may interrupt the clean-up. */
+		HOLD_INTERRUPTS();
+		disable_all_timeouts(false);
+		QueryCancelPending = false;
+		MemoryContextSwitchTo(caller);
+		error = CopyErrorData();
+		FlushErrorState();
+		AbortCurrentTransaction();
+		MemoryContextSwitchTo(caller);
+
+		failure->sqlstate = error->sqlerrcode;
+		failure->message = error->detail != NULL
+							   ? psprintf("%s (%s)", error->message, error->detail)
+							   : pstrdup(error->message);
+		FreeErrorData(error);
+		outcome = classify(failure->sqlstate, committing);
+		RESUME_INTERRUPTS();
+	}
+	PG_END_TRY();
+
+	MemoryContextSwitchTo(caller);
+	cctv_signal_listeners();
+	pgstat_report_stat(false);
+	pgstat_report_activity(STATE_IDLE, NULL);
+	return outcome;
+}
+
+void
+cctv_action_report(const char *what, const CctvFailure *failure)
+{
+	static char last_what[64];
+	static int last_sqlstate;
+	static int64 last_at;
+	int64 now = cctv_now_ms();
+
+	if (last_at != 0 && now - last_at < SAME_REPORT_MS && last_sqlstate == failure->sqlstate &&
+		strncmp(last_what, what, sizeof(last_what) - 1) == 0)
+		return;
+	strlcpy(last_what, what, sizeof(last_what));
+	last_sqlstate = failure->sqlstate;
+	last_at = now;
+	ereport(WARNING, (errcode(failure->sqlstate),
+					  errmsg("pg_cctv worker failed at %s: %s", what, failure->message)));
+}
+
+bool
+cctv_role_is_fit(void)
+{
+	HeapTuple tuple;
+	bool fit;
+
+	StartTransactionCommand();
+	tuple = SearchSysCache1(AUTHOID, ObjectIdGetDatum(GetUserId()));
+	fit = HeapTupleIsValid(tuple) && !((Form_pg_authid) GETSTRUCT(tuple))->rolsuper;
+	if (HeapTupleIsValid(tuple))
+		ReleaseSysCache(tuple);
+	CommitTransactionCommand();
+	return fit;
+}

@@ -1,0 +1,74 @@
+/*
+ * compat.h
+ *		What differs between PostgreSQL 13 and 18: the only version #ifs of the
+ *		extension.  Include after postgres.h.
+ */
+#ifndef CCTV_COMPAT_H
+#define CCTV_COMPAT_H
+
+#include "commands/async.h"
+#include "fmgr.h"
+#include "storage/latch.h"
+#include "utils/guc.h"
+#include "utils/memutils.h"
+
+#if PG_VERSION_NUM < 130000
+#error "pg_cctv needs PostgreSQL 13 or later"
+#endif
+
+/* 14: wait events and backend status left pgstat.h. */
+#if PG_VERSION_NUM >= 140000
+#include "utils/wait_event.h"
+#endif
+#include "pgstat.h"
+
+/* 18: modules may state their name and version. */
+#ifdef PG_MODULE_MAGIC_EXT
+#define CCTV_MODULE_MAGIC PG_MODULE_MAGIC_EXT(.name = "pg_cctv", .version = CCTV_VERSION)
+#else
+#define CCTV_MODULE_MAGIC PG_MODULE_MAGIC
+#endif
+
+/* 15: shared memory is asked for in a hook of its own. */
+#if PG_VERSION_NUM >= 150000
+#define CCTV_HAVE_SHMEM_REQUEST_HOOK 1
+#endif
+
+/* 15: reserving a prefix also drops unknown settings that use it. */
+#if PG_VERSION_NUM < 150000
+#define MarkGUCPrefixReserved(prefix) EmitWarningsOnPlaceholders(prefix)
+#endif
+
+/* 17: a wait event set belongs to a resource owner (none: to the process). */
+#if PG_VERSION_NUM >= 170000
+#define cctv_create_wait_event_set(nevents) CreateWaitEventSet(NULL, (nevents))
+#else
+#define cctv_create_wait_event_set(nevents) CreateWaitEventSet(TopMemoryContext, (nevents))
+#endif
+
+/* 17: extensions name their waits; the number is asked for once per process. */
+static inline uint32
+cctv_wait_event(uint32 *cache, const char *name)
+{
+#if PG_VERSION_NUM >= 170000
+	if (*cache == 0)
+		*cache = WaitEventExtensionNew(name);
+	return *cache;
+#else
+	return PG_WAIT_EXTENSION;
+#endif
+}
+
+/*
+ * Before 15 (and its fix in the last releases of 13 and 14) only the main loop
+ * of an ordinary backend told listeners of a commit's notifications.
+ */
+static inline void
+cctv_signal_listeners(void)
+{
+#if PG_VERSION_NUM < 150000
+	ProcessCompletedNotifies();
+#endif
+}
+
+#endif /* CCTV_COMPAT_H */

@@ -1,0 +1,83 @@
+/*
+ * functions.c
+ *		The functions that SQL sees.  src/schema declares them.
+ */
+#include "postgres.h"
+
+#include "commands/dbcommands.h"
+#include "commands/trigger.h"
+#include "compat.h"
+#include "guc.h"
+#include "miscadmin.h"
+#include "shared_state.h"
+#include "utils/builtins.h"
+#include "wake.h"
+
+PG_FUNCTION_INFO_V1(cctv_wake);
+PG_FUNCTION_INFO_V1(cctv_require_worker);
+PG_FUNCTION_INFO_V1(cctv_version);
+PG_FUNCTION_INFO_V1(cctv_worker_pid);
+
+/* Statement trigger on the configuration tables. */
+Datum
+cctv_wake(PG_FUNCTION_ARGS)
+{
+	if (!CALLED_AS_TRIGGER(fcinfo))
+		ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+						errmsg("cctv.wake() must be called as a trigger")));
+	cctv_wake_at_commit();
+	PG_RETURN_POINTER(NULL);
+}
+
+static bool
+runs_in_this_database(const char *database)
+{
+	ListCell *cell;
+
+	foreach (cell, cctv_database_names())
+	{
+		if (strcmp(lfirst(cell), database) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Error, with what to set, unless cameras can run in this database. */
+Datum
+cctv_require_worker(PG_FUNCTION_ARGS)
+{
+	char *database = get_database_name(MyDatabaseId);
+
+	if (!cctv_shared_state_exists())
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("pg_cctv was not loaded when the server started"),
+				 errhint("Add pg_cctv to \"shared_preload_libraries\" and restart the server.")));
+	if (database == NULL || !runs_in_this_database(database))
+		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+						errmsg("pg_cctv does not run cameras in this database"),
+						errhint("Run: ALTER SYSTEM SET cctv.databases = %s; "
+								"SELECT pg_reload_conf();",
+								cctv_databases_with(database ? database : "?"))));
+	PG_RETURN_VOID();
+}
+
+/* The library's version; the extension's is in pg_extension. */
+Datum
+cctv_version(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_TEXT_P(cstring_to_text(CCTV_VERSION));
+}
+
+/* PID of this database's worker, NULL when none runs. */
+Datum
+cctv_worker_pid(PG_FUNCTION_ARGS)
+{
+	pid_t pid = 0;
+
+	if (cctv_shared_state_exists())
+		pid = cctv_worker_pid_of(MyDatabaseId);
+	if (pid == 0)
+		PG_RETURN_NULL();
+	PG_RETURN_INT32(pid);
+}
