@@ -2,7 +2,7 @@
 
 ENGINE_PKGS = libavformat libavcodec libavutil libswscale libavdevice libturbojpeg jansson libseccomp
 ENGINE_CFLAGS = -O3 -g -Wall -Wextra -Wno-unused-parameter $(WERROR) -fno-omit-frame-pointer \
-	-Isrc/engine -Isrc/protocol $(shell pkg-config --cflags $(ENGINE_PKGS))
+	-iquote src/engine -iquote src/protocol $(shell pkg-config --cflags $(ENGINE_PKGS))
 ENGINE_CXXFLAGS = -std=c++17 $(ENGINE_CFLAGS) -isystem /usr/include/opencv4
 ENGINE_LIBS = $(shell pkg-config --libs $(ENGINE_PKGS)) \
 	-lopencv_dnn -lopencv_objdetect -lopencv_imgproc -lopencv_core -lstdc++ -lpthread -ldl -lm
