@@ -1,0 +1,257 @@
+-- Engines: which camera runs where, and what each engine is told.  All of this
+-- is called by the worker.
+
+-- Cameras that should run now: enabled, and not a file that has been played.
+-- With schedules, their windows come in here.
+create function cctv.desired_cameras() returns integer[]
+	language sql stable
+	set search_path = pg_catalog, pg_temp
+	as $$
+	select coalesce(array_agg(c.camera_id order by c.camera_id), '{}')
+	from cctv.cameras as c
+		left join cctv.camera_status as s using (camera_id)
+	where c.enabled and s.finished_run is distinct from c.run
+$$;
+comment on function cctv.desired_cameras() is 'Cameras that should run now';
+
+-- Take their engines from cameras that should not run any more.
+create function cctv.stop_undesired(desired integer[], notify boolean) returns void
+	language plpgsql
+	set search_path = pg_catalog, pg_temp
+	as $$
+declare
+	leaving integer[];
+begin
+	select array_agg(s.camera_id order by s.camera_id) into leaving
+		from cctv.camera_status as s
+			join cctv.cameras as c using (camera_id)
+		where s.camera_id <> all (desired)
+			and (s.engine is not null or s.quarantined
+				or (s.state <> 'stopped' and not (s.state = 'finished' and c.enabled)));
+	if leaving is null then
+		return;
+	end if;
+	update cctv.camera_status as s
+		set engine = null, quarantined = false, motion = false,
+			fps_in = 0, fps_decoded = 0, fps_analysed = 0
+		where s.camera_id = any (leaving);
+	perform cctv.end_sessions(cctv.open_sessions(leaving));
+	perform cctv.record_states(array_agg(row(c.camera_id, 'stopped', null, clock_timestamp())::cctv.state_change
+			order by c.camera_id), notify)
+		from cctv.cameras as c
+			join cctv.camera_status as s using (camera_id)
+		where c.camera_id = any (leaving) and not (s.state = 'finished' and c.enabled);
+end
+$$;
+comment on function cctv.stop_undesired(integer[], boolean) is
+	'Takes their engines from cameras that should not run any more';
+
+-- Note new starts of cameras that should run.
+create function cctv.start_desired(desired integer[], notify boolean) returns void
+	language plpgsql
+	set search_path = pg_catalog, pg_temp
+	as $$
+begin
+	perform cctv.record_states(array_agg(row(d.camera_id, 'starting', null, clock_timestamp())::cctv.state_change
+			order by d.camera_id), notify)
+		from unnest(desired) as d (camera_id)
+			left join cctv.camera_status as s using (camera_id)
+		where coalesce(s.state, 'stopped') in ('stopped', 'finished')
+		having count(*) > 0;
+	update cctv.camera_status as s set run = c.run
+		from cctv.cameras as c
+		where c.camera_id = s.camera_id and c.camera_id = any (desired) and s.run is distinct from c.run;
+end
+$$;
+comment on function cctv.start_desired(integer[], boolean) is 'Notes new starts of cameras that should run';
+
+-- Give every camera that should run a slot of an engine.  Cameras keep theirs;
+-- a quarantined one sits alone; the lowest slot with a free place is next.
+create function cctv.place_cameras(desired integer[], per_engine integer) returns void
+	language plpgsql
+	set search_path = pg_catalog, pg_temp
+	as $$
+begin
+	-- Who sits in a slot beyond its places moves.
+	update cctv.camera_status as s set engine = null
+		from (
+			select camera_id,
+				row_number() over (partition by engine order by quarantined desc, camera_id) as place,
+				bool_or(quarantined) over (partition by engine) as alone
+			from cctv.camera_status
+			where engine is not null) as seat
+		where s.camera_id = seat.camera_id
+			and seat.place > case when seat.alone then 1 else per_engine end;
+	if not exists (
+		select from cctv.camera_status where camera_id = any (desired) and engine is null)
+	then
+		return;
+	end if;
+
+	-- As many slots as cameras are always enough.
+	update cctv.camera_status as s set engine = empty.slot
+		from (
+			select slot, row_number() over (order by slot) as n
+			from generate_series(1, cardinality(desired)) as slot
+			where not exists (select from cctv.camera_status where engine = slot)) as empty
+			join (
+				select camera_id, row_number() over (order by camera_id) as n
+				from cctv.camera_status
+				where camera_id = any (desired) and engine is null and quarantined) as waiting using (n)
+		where s.camera_id = waiting.camera_id;
+	update cctv.camera_status as s set engine = free.slot
+		from (
+			select slot, row_number() over (order by slot, place) as n
+			from generate_series(1, cardinality(desired)) as slot,
+				generate_series(1, per_engine) as place
+			where place > (select count(*) from cctv.camera_status where engine = slot)
+				and not exists (select from cctv.camera_status where engine = slot and quarantined)) as free
+			join (
+				select camera_id, row_number() over (order by camera_id) as n
+				from cctv.camera_status
+				where camera_id = any (desired) and engine is null) as waiting using (n)
+		where s.camera_id = waiting.camera_id;
+end
+$$;
+comment on function cctv.place_cameras(integer[], integer) is 'Gives every camera that should run a slot of an engine';
+
+create function cctv.assign_engines(per_engine integer, notify boolean default true)
+	returns table (engine integer, camera_id integer)
+	language plpgsql security definer
+	set search_path = pg_catalog, pg_temp
+	as $$
+#variable_conflict use_column
+declare
+	desired integer[] := cctv.desired_cameras();
+begin
+	if per_engine is null or per_engine < 1 then
+		raise exception 'an engine needs at least one camera'
+			using errcode = 'invalid_parameter_value';
+	end if;
+	perform cctv.stop_undesired(desired, notify);
+	perform cctv.start_desired(desired, notify);
+	perform cctv.place_cameras(desired, per_engine);
+	return query
+		select s.engine, s.camera_id from cctv.camera_status as s
+		where s.engine is not null
+		order by s.engine, s.camera_id;
+end
+$$;
+comment on function cctv.assign_engines(integer, boolean) is
+	'Brings the states of cameras to what is desired and gives those that should run an engine; returns who runs where';
+
+-- What an engine is told: everything about its cameras, secrets included.  The
+-- same rows give the same text.
+create function cctv.desired_state(engine integer) returns jsonb
+	language sql stable security definer
+	set search_path = pg_catalog, pg_temp
+	set timezone = 'UTC'
+	as $$
+	with mine as materialized (
+		select c.*, secret.username, secret.password
+		from cctv.camera_status as s
+			join cctv.cameras as c using (camera_id)
+			left join cctv.camera_secrets as secret
+				on secret.camera_id = c.camera_id
+				and secret.authority = cctv.url_authority(coalesce(c.detect_url, c.url))
+		where s.engine = desired_state.engine
+	)
+	select jsonb_build_object(
+		'models', coalesce((
+			select jsonb_agg(jsonb_build_object(
+				'name', m.name, 'kind', m.kind, 'file', m.file, 'runtime', m.runtime,
+				'input_width', m.input_width, 'input_height', m.input_height,
+				'labels', m.labels, 'min_confidence', m.min_confidence, 'nms_iou', m.nms_iou,
+				'options', m.options) order by m.name)
+			from cctv.models as m
+			where exists (select from mine where m.name = any (mine.models))), '[]'),
+		'cameras', coalesce((
+			select jsonb_agg(jsonb_build_object(
+				'camera_id', c.camera_id, 'run', c.run, 'name', c.name,
+				'url', c.url, 'detect_url', c.detect_url, 'username', c.username, 'password', c.password,
+				'rtsp_transport', c.rtsp_transport, 'detect', c.detect, 'detect_fps', c.detect_fps,
+				'models', c.models, 'labels', c.labels, 'min_confidence', c.min_confidence,
+				'motion_threshold', c.motion_threshold, 'motion_min_area', c.motion_min_area,
+				'snapshots', c.snapshots, 'realtime', c.realtime, 'loop', c.loop,
+				'file_start', c.file_start) order by c.camera_id)
+			from mine as c), '[]'))
+$$;
+comment on function cctv.desired_state(integer) is
+	'Cameras and models of an engine, as docs/protocol.md describes them';
+
+create function cctv.engine_lost(engine integer, reason text, notify boolean default true) returns void
+	language plpgsql security definer
+	set search_path = pg_catalog, pg_temp
+	as $$
+declare
+	lost integer[];
+begin
+	select array_agg(s.camera_id order by s.camera_id) into lost
+		from cctv.camera_status as s
+		where s.engine = engine_lost.engine and s.state not in ('stopped', 'finished');
+	perform cctv.end_sessions(cctv.open_sessions(lost));
+	perform cctv.record_states(array_agg(row(l, 'reconnecting', reason, clock_timestamp())::cctv.state_change
+			order by l), notify)
+		from unnest(lost) as l
+		having count(*) > 0;
+	update cctv.engine_status as e
+		set pid = null, rss = null, message = left(reason, 1000), updated_at = clock_timestamp()
+		where e.engine = engine_lost.engine;
+end
+$$;
+comment on function cctv.engine_lost(integer, text, boolean) is
+	'An engine has died: its cameras reconnect, what they were seeing has ended';
+
+create function cctv.quarantine(camera_id integer, reason text, notify boolean default true) returns void
+	language plpgsql security definer
+	set search_path = pg_catalog, pg_temp
+	as $$
+begin
+	update cctv.camera_status as s set quarantined = true, engine = null
+		where s.camera_id = quarantine.camera_id;
+	if not found then
+		raise exception 'camera % has never run', camera_id
+			using errcode = 'undefined_object';
+	end if;
+	perform cctv.record_states(
+		array[row(camera_id, 'reconnecting', reason, clock_timestamp())::cctv.state_change], notify);
+end
+$$;
+comment on function cctv.quarantine(integer, text, boolean) is
+	'A camera has crashed engines: the next assign_engines() gives it one of its own, until it is stopped';
+
+-- A new worker knows of no engine: whatever ran has ended.
+create function cctv.worker_started(pid integer, notify boolean default true) returns void
+	language plpgsql security definer
+	set search_path = pg_catalog, pg_temp
+	as $$
+declare
+	interrupted integer[];
+begin
+	delete from cctv.engine_status;
+	perform cctv.end_sessions(array_agg(s.session))
+		from cctv.sessions as s
+		where s.ended_at is null;
+	-- Tracks without a session were restored from a dump.
+	with gone as (
+		update cctv.tracks set ended_at = last_seen
+		where ended_at is null
+		returning track_id, ended_at
+	)
+	update cctv.alerts as a set ended_at = gone.ended_at
+		from gone
+		where a.track_id = gone.track_id;
+	update cctv.camera_status set engine = null
+		where engine is not null;
+	select array_agg(s.camera_id order by s.camera_id) into interrupted
+		from cctv.camera_status as s
+		where s.state not in ('stopped', 'finished');
+	perform cctv.record_states(
+			array_agg(row(i, 'starting', format('worker %s has started', pid), clock_timestamp())::cctv.state_change
+				order by i), notify)
+		from unnest(interrupted) as i
+		having count(*) > 0;
+end
+$$;
+comment on function cctv.worker_started(integer, boolean) is
+	'Called by a new worker: what ran in the life of the former has ended';

@@ -1,0 +1,139 @@
+-- Views: for people, and flat ones for dashboards.
+
+create view cctv.status as
+select c.name as camera,
+	coalesce(s.state, 'stopped') as state,
+	s.since,
+	s.fps_in,
+	s.fps_analysed,
+	s.skipped,
+	s.inference_ms,
+	case when s.state = 'running' and c.url not like '/%'
+		then date_trunc('milliseconds', now() - s.last_frame_at)
+	end as frame_age,
+	s.reconnects,
+	s.message
+from cctv.cameras as c
+	left join cctv.camera_status as s using (camera_id)
+where c.removed_at is null
+order by c.name;
+
+comment on view cctv.status is 'Cameras and how they are doing, for people';
+comment on column cctv.status.camera is 'Name';
+comment on column cctv.status.state is 'stopped, starting, running, reconnecting, error or finished';
+comment on column cctv.status.since is 'When it came into this state';
+comment on column cctv.status.fps_in is 'Frames received a second';
+comment on column cctv.status.fps_analysed is 'Frames analysed a second';
+comment on column cctv.status.skipped is 'Frames due for analysis but passed over since the stream began';
+comment on column cctv.status.inference_ms is 'Mean milliseconds of an inference';
+comment on column cctv.status.frame_age is 'Age of the newest frame of a live stream';
+comment on column cctv.status.reconnects is 'Reconnects since the camera was started';
+comment on column cctv.status.message is 'Why it is in this state, in words';
+
+create view cctv.v_camera_health as
+select c.camera_id,
+	c.name as camera,
+	c.location,
+	c.enabled,
+	coalesce(s.state, 'stopped') as state,
+	s.since,
+	s.message,
+	s.last_frame_at,
+	s.fps_in,
+	s.fps_decoded,
+	s.fps_analysed,
+	s.inference_ms,
+	s.frames,
+	s.analysed,
+	s.skipped,
+	s.inferences,
+	s.dropped_events,
+	s.reconnects,
+	s.width,
+	s.height,
+	s.codec,
+	s.motion,
+	s.motion_at,
+	s.engine,
+	coalesce(s.quarantined, false) as quarantined,
+	e.pid as engine_pid,
+	e.rss as engine_rss,
+	s.updated_at
+from cctv.cameras as c
+	left join cctv.camera_status as s using (camera_id)
+	left join cctv.engine_status as e using (engine)
+where c.removed_at is null;
+
+comment on view cctv.v_camera_health is 'Cameras, their figures and their engines, one flat row each';
+comment on column cctv.v_camera_health.camera_id is 'Camera';
+comment on column cctv.v_camera_health.camera is 'Name';
+comment on column cctv.v_camera_health.location is 'Where it hangs';
+comment on column cctv.v_camera_health.enabled is 'Should it run?';
+comment on column cctv.v_camera_health.state is 'stopped, starting, running, reconnecting, error or finished';
+comment on column cctv.v_camera_health.since is 'When it came into this state';
+comment on column cctv.v_camera_health.message is 'Why it is in this state, in words';
+comment on column cctv.v_camera_health.last_frame_at is 'Time of the newest frame';
+comment on column cctv.v_camera_health.fps_in is 'Frames received a second';
+comment on column cctv.v_camera_health.fps_decoded is 'Frames decoded a second';
+comment on column cctv.v_camera_health.fps_analysed is 'Frames analysed a second';
+comment on column cctv.v_camera_health.inference_ms is 'Mean milliseconds of an inference';
+comment on column cctv.v_camera_health.frames is 'Frames received since the stream began';
+comment on column cctv.v_camera_health.analysed is 'Frames analysed since the stream began';
+comment on column cctv.v_camera_health.skipped is 'Frames due for analysis but passed over since the stream began';
+comment on column cctv.v_camera_health.inferences is 'Runs of a model since the stream began';
+comment on column cctv.v_camera_health.dropped_events is 'Events lost to a full queue since the stream began';
+comment on column cctv.v_camera_health.reconnects is 'Reconnects since the camera was started';
+comment on column cctv.v_camera_health.width is 'Width of the frame in pixels';
+comment on column cctv.v_camera_health.height is 'Height of the frame in pixels';
+comment on column cctv.v_camera_health.codec is 'Codec of the stream';
+comment on column cctv.v_camera_health.motion is 'Is there motion?';
+comment on column cctv.v_camera_health.motion_at is 'When motion last began or ended';
+comment on column cctv.v_camera_health.engine is 'Slot of the engine that runs it';
+comment on column cctv.v_camera_health.quarantined is 'It crashed engines and has one of its own';
+comment on column cctv.v_camera_health.engine_pid is 'Process id of that engine';
+comment on column cctv.v_camera_health.engine_rss is 'Resident memory of that engine in bytes, for all its cameras';
+comment on column cctv.v_camera_health.updated_at is 'When the engine last reported figures';
+
+create view cctv.v_alerts as
+select a.alert_id,
+	a.at,
+	a.ended_at,
+	extract(epoch from a.ended_at - a.at)::real as duration_s,
+	a.camera_id,
+	c.name as camera,
+	c.location,
+	a.alert_type,
+	a.label,
+	a.confidence,
+	a.x,
+	a.y,
+	a.w,
+	a.h,
+	a.snapshot,
+	a.track_id,
+	a.decoded_at,
+	a.inference_ms,
+	a.created_at
+from cctv.alerts as a
+	join cctv.cameras as c using (camera_id);
+
+comment on view cctv.v_alerts is 'Alerts with their cameras, one flat row each';
+comment on column cctv.v_alerts.alert_id is 'Alert';
+comment on column cctv.v_alerts.at is 'Time of the frame that raised it';
+comment on column cctv.v_alerts.ended_at is 'Last sighting of the object, once it is gone';
+comment on column cctv.v_alerts.duration_s is 'Seconds from at to ended_at';
+comment on column cctv.v_alerts.camera_id is 'Camera';
+comment on column cctv.v_alerts.camera is 'Name of the camera';
+comment on column cctv.v_alerts.location is 'Where the camera hangs';
+comment on column cctv.v_alerts.alert_type is 'Kind of alert: person, vehicle, animal, face, or the label';
+comment on column cctv.v_alerts.label is 'What the object is';
+comment on column cctv.v_alerts.confidence is 'Confidence of the detection that raised it';
+comment on column cctv.v_alerts.x is 'Left edge of the object, as a fraction of the frame''s width';
+comment on column cctv.v_alerts.y is 'Top edge, as a fraction of the frame''s height';
+comment on column cctv.v_alerts.w is 'Width, as a fraction of the frame''s';
+comment on column cctv.v_alerts.h is 'Height, as a fraction of the frame''s';
+comment on column cctv.v_alerts.snapshot is 'Picture, relative to cctv.media_dir';
+comment on column cctv.v_alerts.track_id is 'Object that raised it';
+comment on column cctv.v_alerts.decoded_at is 'When the frame left the decoder, by the server''s clock';
+comment on column cctv.v_alerts.inference_ms is 'Milliseconds of inference spent on the frame';
+comment on column cctv.v_alerts.created_at is 'When the alert was stored, by the server''s clock';
