@@ -1,0 +1,573 @@
+/*
+ * analysis.c
+ *		One camera's perception: motion, then objects where it is worth a look,
+ *		then tracks, then events.
+ *
+ * The tracker belongs to the job under way, if there is one, else to the
+ * camera's thread: `busy` says which.  A camera has at most one frame in work
+ * and one that waits; a newer frame replaces the one that waits.
+ */
+#include "analysis.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "clock.h"
+#include "log.h"
+#include "motion.h"
+#include "region.h"
+#include "tracker.h"
+
+/* A stationary object is verified, and reported, this often. */
+#define STATIONARY_REPORT_US (10 * CLOCK_SECOND)
+
+/* The whole frame is searched at least this often while there is activity. */
+#define WHOLE_FRAME_US (3 * CLOCK_SECOND)
+
+/* A track goes on by sightings of this part of the confidence that starts one. */
+#define LOW_PART 0.5f
+
+#define MAX_INPUTS 512
+#define MAX_BOXES (MOTION_MAX_CLUSTERS + TRACKER_MAX_TRACKS)
+
+/* A frame to search, and what moved in it. */
+typedef struct Job
+{
+	AVFrame *frame; /* NULL: no job */
+	int64_t at_us;
+	int64_t decoded_us;
+	bool moving; /* worth a search whatever the tracks say */
+	int nclusters;
+	Box clusters[MOTION_MAX_CLUSTERS];
+} Job;
+
+/* What the search found, as the tracker takes it. */
+typedef struct Findings
+{
+	int ninputs;
+	TrackerInput inputs[MAX_INPUTS];
+	int nregions;
+	Box regions[REGION_MAX];
+	double inference_ms;
+	bool failed; /* no model could look */
+} Findings;
+
+/* When a track was last reported. */
+typedef struct Reported
+{
+	int track;
+	int64_t at_us;
+} Reported;
+
+struct Analysis
+{
+	int camera_id;
+	EventStream *events;
+	Pool *pool;
+	SnapshotQueue *snapshots;
+	Counters *counters;
+	PoolTask task;
+	bool unpaced;
+
+	/* The camera's thread only. */
+	Motion *motion;
+	bool moving;
+
+	/* Of the job while busy, else of the camera's thread. */
+	CameraPlan *plan;
+	Job current;
+	Findings findings;
+	Tracker *tracker;
+	int64_t whole_us; /* when the whole frame was last searched */
+	int nreported;
+	Reported reported[TRACKER_MAX_TRACKS];
+
+	pthread_mutex_t lock;
+	bool busy; /* a job waits or is in work */
+	Job next;
+	char notice[ANALYSIS_NOTICE];
+	bool notice_changed;
+};
+
+static void search(void *arg, Workspace *workspace);
+
+static TrackerSettings
+tracker_settings(const CameraPlan *plan)
+{
+	TrackerSettings settings;
+
+	tracker_default_settings(&settings);
+	settings.high_confidence = plan->config->min_confidence;
+	settings.low_confidence = plan->config->min_confidence * LOW_PART;
+	return settings;
+}
+
+static Tracker *
+make_tracker(const CameraPlan *plan)
+{
+	TrackerSettings settings = tracker_settings(plan);
+
+	return tracker_create(&settings);
+}
+
+Analysis *
+analysis_create(int camera_id, CameraPlan *plan, EventStream *events, Pool *pool,
+				SnapshotQueue *snapshots, Counters *counters)
+{
+	Analysis *analysis = calloc(1, sizeof(*analysis));
+
+	if (analysis == NULL)
+		return NULL;
+	pthread_mutex_init(&analysis->lock, NULL);
+	analysis->camera_id = camera_id;
+	analysis->events = events;
+	analysis->pool = pool;
+	analysis->snapshots = snapshots;
+	analysis->counters = counters;
+	analysis->task = (PoolTask){.run = search, .arg = analysis, .camera_id = camera_id};
+	analysis->unpaced = camera_plan_unpaced(plan);
+	analysis->plan = camera_plan_ref(plan);
+	analysis->whole_us = INT64_MIN;
+	analysis->motion = motion_create(&plan->config->motion);
+	analysis->tracker = make_tracker(plan);
+	if (analysis->motion == NULL || analysis->tracker == NULL)
+	{
+		analysis_free(analysis);
+		return NULL;
+	}
+	return analysis;
+}
+
+void
+analysis_free(Analysis *analysis)
+{
+	if (analysis == NULL)
+		return;
+	if (analysis->motion != NULL)
+		motion_free(analysis->motion);
+	if (analysis->tracker != NULL)
+		tracker_free(analysis->tracker);
+	camera_plan_unref(analysis->plan);
+	pthread_mutex_destroy(&analysis->lock);
+	free(analysis);
+}
+
+/* With the lock held. */
+static void
+set_notice(Analysis *analysis, const char *notice)
+{
+	if (strcmp(analysis->notice, notice) == 0)
+		return;
+	snprintf(analysis->notice, sizeof(analysis->notice), "%s", notice);
+	analysis->notice_changed = true;
+}
+
+bool
+analysis_notice(Analysis *analysis, char notice[ANALYSIS_NOTICE])
+{
+	bool changed;
+
+	pthread_mutex_lock(&analysis->lock);
+	changed = analysis->notice_changed;
+	analysis->notice_changed = false;
+	memcpy(notice, analysis->notice, ANALYSIS_NOTICE);
+	pthread_mutex_unlock(&analysis->lock);
+	return changed;
+}
+
+static void
+drop_job(Job *job)
+{
+	av_frame_free(&job->frame);
+}
+
+/* Report the tracks that the tracker has just ended.  By the tracker's owner. */
+static void
+report_ended(Analysis *analysis, int64_t at_us)
+{
+	const Track *ended;
+	int count = tracker_ended(analysis->tracker, &ended);
+
+	for (int i = 0; i < count; i++)
+	{
+		event_track_end(analysis->events, at_us, ended[i].id, ended[i].last_us);
+		for (int j = 0; j < analysis->nreported; j++)
+			if (analysis->reported[j].track == ended[i].id)
+				analysis->reported[j--] = analysis->reported[--analysis->nreported];
+	}
+}
+
+/* Is this track to be reported now?  Remembers that it was. */
+static bool
+due_for_report(Analysis *analysis, const Track *track, int64_t at_us, bool *first)
+{
+	Reported *entry = NULL;
+
+	for (int i = 0; i < analysis->nreported; i++)
+		if (analysis->reported[i].track == track->id)
+			entry = &analysis->reported[i];
+	*first = entry == NULL;
+	if (entry == NULL)
+	{
+		if (analysis->nreported == TRACKER_MAX_TRACKS)
+			return false;
+		entry = &analysis->reported[analysis->nreported++];
+		entry->track = track->id;
+	}
+	else if (track->stationary && at_us - entry->at_us < STATIONARY_REPORT_US)
+		return false;
+	entry->at_us = at_us;
+	return true;
+}
+
+static const char *
+track_label(const CameraPlan *plan, const Track *track)
+{
+	return model_config(plan->models[track->model])->labels.items[track->label];
+}
+
+static void
+take_snapshot(Analysis *analysis, const Job *job, const EventObject *object)
+{
+	Snapshot snapshot = {.frame = job->frame,
+						 .camera_id = analysis->camera_id,
+						 .at_us = job->at_us,
+						 .track = object->track,
+						 .box = object->box,
+						 .label = object->label,
+						 .confidence = object->confidence};
+
+	if (analysis->unpaced)
+		snapshot_queue_write_now(analysis->snapshots, &snapshot, analysis->events);
+	else
+		snapshot_queue_put(analysis->snapshots, &snapshot, analysis->events);
+}
+
+/* Tell what was seen in the job's frame, and keep a picture of what is new. */
+static void
+report_seen(Analysis *analysis, const CameraPlan *plan, const Job *job, double inference_ms)
+{
+	const Track *tracks;
+	int ntracks = tracker_tracks(analysis->tracker, &tracks);
+	bool pictures = plan->config->snapshots && analysis->snapshots != NULL;
+	EventObject objects[TRACKER_MAX_TRACKS];
+	char paths[TRACKER_MAX_TRACKS][SNAPSHOT_PATH];
+	int nobjects = 0;
+
+	for (int i = 0; i < ntracks && nobjects < TRACKER_MAX_TRACKS; i++)
+	{
+		const Track *track = &tracks[i];
+		EventObject *object = &objects[nobjects];
+		bool first;
+
+		if (track->state != TRACK_CONFIRMED || !track->seen ||
+			!due_for_report(analysis, track, job->at_us, &first))
+			continue;
+		*object = (EventObject){.track = track->id,
+								.label = track_label(plan, track),
+								.model = model_config(plan->models[track->model])->name,
+								.confidence = track->confidence,
+								.box = track->box,
+								.stationary = track->stationary,
+								.first = first,
+								.since_us = track->first_us};
+		if (first && pictures)
+		{
+			snapshot_path(analysis->camera_id, job->at_us, track->id, paths[nobjects]);
+			object->snapshot = paths[nobjects];
+		}
+		nobjects++;
+	}
+	event_objects(analysis->events, job->at_us, job->decoded_us, inference_ms, objects, nobjects);
+	for (int i = 0; i < nobjects; i++)
+		if (objects[i].snapshot != NULL)
+			take_snapshot(analysis, job, &objects[i]);
+}
+
+/* The job's search is done: track and report. */
+static void
+report_findings(Analysis *analysis)
+{
+	const Findings *found = &analysis->findings;
+	const Job *job = &analysis->current;
+
+	if (found->failed)
+		return;
+	tracker_update(analysis->tracker, job->at_us, found->inputs, found->ninputs, found->regions,
+				   found->nregions);
+	report_seen(analysis, analysis->plan, job, found->inference_ms);
+	report_ended(analysis, job->at_us);
+}
+
+/* Give the tracker back, unless the next job waits already. */
+static void
+end_job(Analysis *analysis)
+{
+	pthread_mutex_lock(&analysis->lock);
+	drop_job(&analysis->current);
+	analysis->busy = analysis->next.frame != NULL;
+	pthread_mutex_unlock(&analysis->lock);
+}
+
+/* Where to search: around what moves and what is tracked, or (0) everywhere. */
+static int
+plan_regions(Analysis *analysis, const CameraPlan *plan, const Job *job,
+			 PixelRect regions[REGION_MAX])
+{
+	const ModelConfig *model = model_config(plan->models[0]);
+	const Track *tracks;
+	int ntracks = tracker_tracks(analysis->tracker, &tracks);
+	Box boxes[MAX_BOXES];
+	int nboxes = 0;
+	int nregions = 0;
+
+	for (int i = 0; i < job->nclusters; i++)
+		boxes[nboxes++] = job->clusters[i];
+	for (int i = 0; i < ntracks && nboxes < MAX_BOXES; i++)
+		boxes[nboxes++] = tracks[i].box;
+	if (analysis->whole_us != INT64_MIN && job->at_us - analysis->whole_us < WHOLE_FRAME_US)
+		nregions = region_plan(job->frame->width, job->frame->height, model->input_width,
+							   model->input_height, boxes, nboxes, REGION_MAX, regions);
+	if (nregions == 0)
+		analysis->whole_us = job->at_us;
+	return nregions;
+}
+
+/* Run one model over the job's regions, and keep what the camera asks for. */
+static bool
+run_model(Analysis *analysis, const CameraPlan *plan, int index, const PixelRect *regions,
+		  int nregions, Workspace *workspace, char *reason, size_t reason_size)
+{
+	Findings *found = &analysis->findings;
+	Detector *detector = model_detector(plan->models[index], reason, reason_size);
+	ObjectList objects;
+	int64_t start_us = clock_monotonic_us();
+
+	if (detector == NULL)
+		return false;
+	if (detector_run(detector, workspace, analysis->current.frame, regions, nregions, &objects,
+					 reason, reason_size) != 0)
+	{
+		log_warning("model %s failed: %s", detector_name(detector), reason);
+		return false;
+	}
+	found->inference_ms += (clock_monotonic_us() - start_us) / 1000.0;
+	for (int i = 0; i < objects.count && found->ninputs < MAX_INPUTS; i++)
+	{
+		const Object *object = &objects.items[i];
+
+		if (camera_plan_wants(plan, detector_label(detector, object->label)))
+			found->inputs[found->ninputs++] = (TrackerInput){.box = object->box,
+															 .confidence = object->confidence,
+															 .label = object->label,
+															 .model = index};
+	}
+	return true;
+}
+
+/* Search the current job's frame with every model of the camera. */
+static void
+find_objects(Analysis *analysis, const CameraPlan *plan, Workspace *workspace)
+{
+	Findings *found = &analysis->findings;
+	const Job *job = &analysis->current;
+	PixelRect regions[REGION_MAX];
+	char notice[ANALYSIS_NOTICE];
+	char reason[256] = "";
+
+	found->ninputs = 0;
+	found->inference_ms = 0;
+	found->failed = true;
+	found->nregions = plan->nmodels > 0 ? plan_regions(analysis, plan, job, regions) : 0;
+	for (int i = 0; i < found->nregions; i++)
+		found->regions[i] = (Box){.x = (float) regions[i].x / job->frame->width,
+								  .y = (float) regions[i].y / job->frame->height,
+								  .w = (float) regions[i].w / job->frame->width,
+								  .h = (float) regions[i].h / job->frame->height};
+	for (int i = 0; i < plan->nmodels; i++)
+		if (run_model(analysis, plan, i, regions, found->nregions, workspace, reason,
+					  sizeof(reason)))
+			found->failed = false;
+	if (!found->failed)
+	{
+		analysis->counters->inferences++;
+		analysis->counters->inference_us += (uint64_t) (found->inference_ms * 1000);
+	}
+	if (plan->problem[0] != '\0')
+		snprintf(notice, sizeof(notice), "no objects: %s", plan->problem);
+	else if (reason[0] != '\0')
+		snprintf(notice, sizeof(notice), "no objects: %s", reason);
+	else
+		notice[0] = '\0';
+	pthread_mutex_lock(&analysis->lock);
+	set_notice(analysis, notice);
+	pthread_mutex_unlock(&analysis->lock);
+}
+
+/* Time passes without a look. */
+static void
+idle(Analysis *analysis, int64_t at_us)
+{
+	tracker_idle(analysis->tracker, at_us);
+	report_ended(analysis, at_us);
+}
+
+static bool
+worth_a_search(const Analysis *analysis, bool moving, int64_t at_us)
+{
+	return moving || tracker_due(analysis->tracker, at_us, STATIONARY_REPORT_US);
+}
+
+/* What a detector thread does for a camera: the newest frame that waits. */
+static void
+search(void *arg, Workspace *workspace)
+{
+	Analysis *analysis = arg;
+	Job *job = &analysis->current;
+
+	pthread_mutex_lock(&analysis->lock);
+	*job = analysis->next;
+	analysis->next.frame = NULL;
+	pthread_mutex_unlock(&analysis->lock);
+	if (job->frame == NULL)
+		return;
+	if (worth_a_search(analysis, job->moving, job->at_us))
+	{
+		find_objects(analysis, analysis->plan, workspace);
+		/* The camera's thread, which may wait for room in the queue, goes on. */
+		if (analysis->unpaced)
+			return;
+		report_findings(analysis);
+	}
+	else
+		idle(analysis, job->at_us);
+	end_job(analysis);
+}
+
+/* Have a frame searched, instead of the one that waits if there is one. */
+static void
+submit(Analysis *analysis, const AVFrame *frame, int64_t at_us, int64_t decoded_us,
+	   const MotionResult *motion)
+{
+	AVFrame *reference = av_frame_clone(frame);
+	Job *next = &analysis->next;
+
+	if (reference == NULL)
+		return;
+	pthread_mutex_lock(&analysis->lock);
+	if (next->frame != NULL)
+	{
+		drop_job(next);
+		analysis->counters->skipped++;
+	}
+	next->frame = reference;
+	next->at_us = at_us;
+	next->decoded_us = decoded_us;
+	next->moving = motion->active;
+	next->nclusters = motion->nclusters;
+	memcpy(next->clusters, motion->clusters, motion->nclusters * sizeof(Box));
+	analysis->busy = true;
+	pthread_mutex_unlock(&analysis->lock);
+
+	pool_submit(analysis->pool, &analysis->task);
+	if (analysis->unpaced)
+	{
+		pool_wait(analysis->pool, &analysis->task);
+		report_findings(analysis);
+		end_job(analysis);
+	}
+}
+
+static void
+look_for_motion(Analysis *analysis, const AVFrame *frame, int64_t at_us, MotionResult *motion)
+{
+	if (motion_update(analysis->motion, frame, at_us, motion) != 0)
+	{
+		log_warning("a frame could not be searched for motion");
+		memset(motion, 0, sizeof(*motion));
+	}
+	if (motion->active != analysis->moving)
+		event_motion(analysis->events, at_us, motion->active, motion->area);
+	analysis->moving = motion->active;
+}
+
+void
+analysis_frame(Analysis *analysis, const AVFrame *frame, int64_t at_us, int64_t decoded_us)
+{
+	MotionResult motion;
+	bool busy;
+
+	analysis->counters->analysed++;
+	look_for_motion(analysis, frame, at_us, &motion);
+	pthread_mutex_lock(&analysis->lock);
+	busy = analysis->busy;
+	pthread_mutex_unlock(&analysis->lock);
+
+	/*
+	 * While a job is under way the tracker is not ours to ask: offer the frame,
+	 * and let the next job see whether it is worth a search.
+	 */
+	if (busy || worth_a_search(analysis, motion.active, at_us))
+		submit(analysis, frame, at_us, decoded_us, &motion);
+	else
+		idle(analysis, at_us);
+}
+
+/* Let no job be under way; the tracker is then the camera's thread's. */
+static void
+cancel_jobs(Analysis *analysis)
+{
+	pool_cancel(analysis->pool, &analysis->task);
+	pthread_mutex_lock(&analysis->lock);
+	if (analysis->next.frame != NULL)
+		analysis->counters->skipped++;
+	drop_job(&analysis->next);
+	drop_job(&analysis->current);
+	analysis->busy = false;
+	pthread_mutex_unlock(&analysis->lock);
+}
+
+static void
+end_tracks(Analysis *analysis, int64_t at_us)
+{
+	tracker_end_all(analysis->tracker, at_us);
+	report_ended(analysis, at_us);
+}
+
+void
+analysis_cut(Analysis *analysis, int64_t at_us, bool renumber)
+{
+	Tracker *fresh;
+
+	cancel_jobs(analysis);
+	end_tracks(analysis, at_us);
+	if (analysis->snapshots != NULL)
+		snapshot_queue_wait(analysis->snapshots, analysis->events);
+	if (analysis->moving)
+		event_motion(analysis->events, at_us, false, 0);
+	analysis->moving = false;
+	analysis->whole_us = INT64_MIN;
+	motion_reset(analysis->motion);
+	if (renumber && (fresh = make_tracker(analysis->plan)) != NULL)
+	{
+		tracker_free(analysis->tracker);
+		analysis->tracker = fresh;
+	}
+}
+
+void
+analysis_configure(Analysis *analysis, CameraPlan *plan, int64_t at_us)
+{
+	TrackerSettings settings = tracker_settings(plan);
+
+	cancel_jobs(analysis);
+	/* A track knows its model by its place among the camera's models. */
+	if (!camera_plan_same_models(analysis->plan, plan))
+		end_tracks(analysis, at_us);
+	tracker_configure(analysis->tracker, &settings);
+	motion_configure(analysis->motion, &plan->config->motion);
+	camera_plan_unref(analysis->plan);
+	analysis->plan = camera_plan_ref(plan);
+}

@@ -1,0 +1,591 @@
+/*
+ * camera.c
+ *		A running camera: a thread that opens its stream, decodes it, has it
+ *		analysed, and reconnects for ever.
+ */
+#include "camera.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+
+#include "analysis.h"
+#include "backoff.h"
+#include "clock.h"
+#include "counters.h"
+#include "decode.h"
+#include "log.h"
+#include "sampler.h"
+#include "source.h"
+#include "thread.h"
+#include "timeline.h"
+
+/* A stream this long without a break was good: the next retry comes soon. */
+#define GOOD_STREAM_US (30 * CLOCK_SECOND)
+
+/* An error is tried again this much later, though it will hardly mend itself. */
+#define ERROR_RETRY_US (60 * CLOCK_SECOND)
+
+/* A file played in real time that is this late takes up from where it is. */
+#define LATE_US CLOCK_SECOND
+
+#define REASON 384
+
+/* What has been told of the counters. */
+typedef struct Told
+{
+	int64_t when_us; /* monotonic */
+	uint64_t packets;
+	uint64_t frames;
+	uint64_t analysed;
+	uint64_t inferences;
+	uint64_t inference_us;
+} Told;
+
+struct Camera
+{
+	CameraWorld *world;
+	int id;
+	bool file;
+	bool unpaced;
+	EventStream *events;
+	Analysis *analysis;
+	Counters counters;
+	pthread_t thread;
+	atomic_bool stop;
+	atomic_bool announce;
+	atomic_bool done;
+	_Atomic CameraState state;
+	atomic_int reconnects;
+
+	pthread_mutex_t lock;
+	pthread_cond_t wake;
+	CameraPlan *wanted;	   /* the newest plan */
+	atomic_bool replanned; /* wanted has changed */
+	int width;
+	int height;
+	char codec[32];
+
+	/* Whoever reports: the thread of an unpaced file, else the control thread. */
+	Told told;
+
+	/* The camera's thread only. */
+	CameraPlan *plan;
+	char message[REASON]; /* that went with the state */
+	Backoff backoff;
+	Timeline timeline;
+	Sampler sampler;
+	Source *source;
+	Decoder *decoder;
+	AVPacket *packet;
+	AVFrame *frame;
+	bool fresh_session;		  /* no frame yet */
+	int64_t start_us;		  /* of a file */
+	int64_t last_frame_us;	  /* monotonic; of the opening until there is one */
+	int64_t running_since_us; /* monotonic */
+	int64_t pace_us;		  /* monotonic clock minus stream time, 0: not set */
+	int64_t stats_us;		  /* stream time of an unpaced file's last stats */
+};
+
+static bool
+pause_until(Camera *camera, int64_t deadline_us)
+{
+	pthread_mutex_lock(&camera->lock);
+	while (!camera->stop)
+		if (thread_cond_wait_until(&camera->wake, &camera->lock, deadline_us) == ETIMEDOUT)
+			break;
+	pthread_mutex_unlock(&camera->lock);
+	return !camera->stop;
+}
+
+/* Stream time: of the last frame of a file, else the server's clock. */
+static int64_t
+stream_now(const Camera *camera)
+{
+	if (!camera->file)
+		return clock_wall_us();
+	return camera->timeline.started ? camera->timeline.last_us : camera->start_us;
+}
+
+static void
+tell_control(Camera *camera)
+{
+	eventfd_write(camera->world->news_fd, 1);
+}
+
+/* Tell the state if it, or the reason for it, has changed. */
+static void
+set_state(Camera *camera, CameraState state, const char *message)
+{
+	if (state == camera->state && strcmp(message, camera->message) == 0)
+		return;
+	camera->state = state;
+	snprintf(camera->message, sizeof(camera->message), "%s", message);
+	event_state(camera->events, stream_now(camera), state, camera->message);
+	if (state == CAMERA_ERROR)
+		tell_control(camera);
+}
+
+static void
+report(Camera *camera, int64_t at_us)
+{
+	Counters *counters = &camera->counters;
+	Told now = {.when_us = clock_monotonic_us(),
+				.packets = counters->packets,
+				.frames = counters->frames,
+				.analysed = counters->analysed,
+				.inferences = counters->inferences,
+				.inference_us = counters->inference_us};
+	const Told *last = &camera->told;
+	double seconds = (double) (now.when_us - last->when_us) / CLOCK_SECOND;
+	EventStats stats = {.last_frame_us = counters->last_frame_us,
+						.inference_ms = -1,
+						.frames = now.frames,
+						.analysed = now.analysed,
+						.skipped = counters->skipped,
+						.inferences = now.inferences,
+						.reconnects = camera->reconnects};
+
+	/* A new session has begun to count from zero. */
+	if (now.packets < last->packets || now.frames < last->frames || now.analysed < last->analysed ||
+		now.inferences < last->inferences)
+		camera->told = (Told){.when_us = last->when_us};
+	if (seconds > 0)
+	{
+		stats.fps_in = (now.packets - last->packets) / seconds;
+		stats.fps_decoded = (now.frames - last->frames) / seconds;
+		stats.fps_analysed = (now.analysed - last->analysed) / seconds;
+	}
+	if (now.inferences > last->inferences)
+		stats.inference_ms = (double) (now.inference_us - last->inference_us) /
+							 (now.inferences - last->inferences) / 1000;
+	pthread_mutex_lock(&camera->lock);
+	stats.width = camera->width;
+	stats.height = camera->height;
+	memcpy(stats.codec, camera->codec, sizeof(stats.codec));
+	pthread_mutex_unlock(&camera->lock);
+	event_stats(camera->events, at_us, &stats);
+	camera->told = now;
+}
+
+void
+camera_report_stats(Camera *camera)
+{
+	if (!camera->unpaced && !camera->done)
+		report(camera, clock_wall_us());
+}
+
+/* Every timer of an unpaced file runs on stream time, this one too. */
+static void
+report_unpaced(Camera *camera, int64_t at_us)
+{
+	if (!camera->unpaced || at_us - camera->stats_us < CAMERA_STATS_US)
+		return;
+	camera->stats_us = at_us;
+	report(camera, at_us);
+}
+
+static void
+reset_counters(Counters *counters)
+{
+	counters->packets = 0;
+	counters->frames = 0;
+	counters->analysed = 0;
+	counters->skipped = 0;
+	counters->inferences = 0;
+	counters->inference_us = 0;
+}
+
+/* Take over a plan that the control thread has left. */
+static void
+replan(Camera *camera)
+{
+	CameraPlan *plan;
+	bool detected = camera->plan->config->detect;
+
+	pthread_mutex_lock(&camera->lock);
+	plan = camera_plan_ref(camera->wanted);
+	camera->replanned = false;
+	pthread_mutex_unlock(&camera->lock);
+
+	if (plan->config->detect_fps != camera->plan->config->detect_fps)
+		sampler_set_fps(&camera->sampler, plan->config->detect_fps);
+	analysis_configure(camera->analysis, plan, stream_now(camera));
+	if (detected && !plan->config->detect)
+		analysis_cut(camera->analysis, stream_now(camera), false);
+	camera_plan_unref(camera->plan);
+	camera->plan = plan;
+}
+
+/* Remember what the picture is, for the stats. */
+static void
+note_picture(Camera *camera, const AVFrame *frame)
+{
+	if (camera->width == frame->width && camera->height == frame->height)
+		return;
+	pthread_mutex_lock(&camera->lock);
+	camera->width = frame->width;
+	camera->height = frame->height;
+	snprintf(camera->codec, sizeof(camera->codec), "%s", decoder_codec(camera->decoder));
+	pthread_mutex_unlock(&camera->lock);
+}
+
+/* A file in real time: wait for the moment its frame is due. */
+static void
+keep_pace(Camera *camera, int64_t at_us)
+{
+	int64_t now = clock_monotonic_us();
+
+	if (!camera->file || camera->unpaced)
+		return;
+	if (camera->pace_us == 0 || now - (camera->pace_us + at_us) > LATE_US)
+		camera->pace_us = now - at_us;
+	if (camera->pace_us + at_us > now)
+		pause_until(camera, camera->pace_us + at_us);
+}
+
+static void
+take_frame(Camera *camera, int64_t pts_us)
+{
+	AVFrame *frame = camera->frame;
+	char notice[ANALYSIS_NOTICE];
+	int64_t at_us;
+	int64_t decoded_us;
+
+	if (!source_has_timestamps(camera->source))
+		pts_us = TIMELINE_NO_PTS;
+	at_us = timeline_at(&camera->timeline, pts_us, decoder_duration_us(camera->decoder),
+						clock_wall_us());
+	keep_pace(camera, at_us);
+	decoded_us = clock_wall_us();
+	camera->last_frame_us = clock_monotonic_us();
+	camera->counters.frames++;
+	camera->counters.last_frame_us = at_us;
+	note_picture(camera, frame);
+	if (camera->fresh_session)
+	{
+		camera->fresh_session = false;
+		camera->running_since_us = camera->last_frame_us;
+		camera->stats_us = at_us;
+	}
+	analysis_notice(camera->analysis, notice);
+	set_state(camera, CAMERA_RUNNING, camera->plan->config->detect ? notice : "");
+	if (camera->plan->config->detect && sampler_take(&camera->sampler, at_us))
+		analysis_frame(camera->analysis, frame, at_us, decoded_us);
+	report_unpaced(camera, at_us);
+}
+
+/* Decode one packet (NULL: the end) and take what comes out. */
+static void
+decode(Camera *camera, const AVPacket *packet)
+{
+	int64_t pts_us;
+
+	decoder_send(camera->decoder, packet);
+	while (!camera->stop && decoder_receive(camera->decoder, camera->frame, &pts_us))
+	{
+		take_frame(camera, pts_us);
+		av_frame_unref(camera->frame);
+	}
+}
+
+static int64_t
+stall_deadline(const Camera *camera)
+{
+	return camera->last_frame_us + camera->world->stall_timeout_us;
+}
+
+/* Read and decode until the stream ends, stalls or is stopped. */
+static SourceResult
+read_stream(Camera *camera, char reason[REASON])
+{
+	SourceResult result;
+
+	for (;;)
+	{
+		if (camera->replanned)
+			replan(camera);
+		result =
+			source_read(camera->source, camera->packet, stall_deadline(camera), reason, REASON);
+		if (result != SOURCE_OK)
+			break;
+		camera->counters.packets++;
+		decode(camera, camera->packet);
+		av_packet_unref(camera->packet);
+		if (source_live(camera->source) && clock_monotonic_us() >= stall_deadline(camera))
+		{
+			result = SOURCE_LOST;
+			break;
+		}
+	}
+	if (result == SOURCE_LOST && clock_monotonic_us() >= stall_deadline(camera))
+		snprintf(reason, REASON, "no picture for %g s",
+				 (double) camera->world->stall_timeout_us / CLOCK_SECOND);
+	if (result == SOURCE_END)
+		decode(camera, NULL);
+	return result;
+}
+
+/* The stream is open: is this a new session? */
+static void
+begin_stream(Camera *camera)
+{
+	camera->last_frame_us = clock_monotonic_us();
+	camera->pace_us = 0;
+	timeline_restart(&camera->timeline);
+	if (camera->fresh_session)
+		return;
+	camera->fresh_session = true;
+	camera->reconnects++;
+	event_stream_begin(camera->events);
+	reset_counters(&camera->counters);
+}
+
+static SourceResult
+open_stream(Camera *camera, char reason[REASON])
+{
+	SourceResult result;
+
+	if (camera->plan->config->problem != NULL)
+	{
+		snprintf(reason, REASON, "%s", camera->plan->config->problem);
+		return SOURCE_WRONG;
+	}
+	result = source_open(&camera->source, camera->plan->config, camera->world->source_paths,
+						 camera->world->stall_timeout_us, &camera->stop, reason, REASON);
+	if (result != SOURCE_OK)
+		return result;
+	camera->decoder = decoder_open(source_video(camera->source), reason, REASON);
+	if (camera->decoder != NULL)
+		return SOURCE_OK;
+	source_close(camera->source);
+	camera->source = NULL;
+	return SOURCE_WRONG;
+}
+
+static void
+close_stream(Camera *camera)
+{
+	decoder_close(camera->decoder);
+	camera->decoder = NULL;
+	source_close(camera->source);
+	camera->source = NULL;
+}
+
+/* Play a file, again and again if it loops: one session however often. */
+static SourceResult
+play_file(Camera *camera, char reason[REASON])
+{
+	SourceResult result;
+
+	for (;;)
+	{
+		uint64_t frames = camera->counters.frames;
+
+		result = read_stream(camera, reason);
+		if (result == SOURCE_END && camera->counters.frames == frames)
+		{
+			snprintf(reason, REASON, "there is no picture in the file");
+			result = SOURCE_WRONG;
+		}
+		if (result != SOURCE_END || !camera->plan->config->loop)
+			return result;
+		analysis_cut(camera->analysis, stream_now(camera), false);
+		close_stream(camera);
+		if ((result = open_stream(camera, reason)) != SOURCE_OK)
+			return result;
+		timeline_restart(&camera->timeline);
+	}
+}
+
+/* One attempt: open the stream and stay with it as long as it lasts. */
+static SourceResult
+play(Camera *camera, char reason[REASON])
+{
+	SourceResult result = open_stream(camera, reason);
+
+	if (result != SOURCE_OK)
+		return result;
+	begin_stream(camera);
+	result = source_live(camera->source) ? read_stream(camera, reason) : play_file(camera, reason);
+	if (!camera->fresh_session)
+	{
+		analysis_cut(camera->analysis, stream_now(camera), true);
+		if (camera->last_frame_us - camera->running_since_us >= GOOD_STREAM_US)
+			backoff_reset(&camera->backoff);
+	}
+	close_stream(camera);
+	return result;
+}
+
+static void
+finish_file(Camera *camera)
+{
+	if (camera->unpaced)
+		report(camera, stream_now(camera));
+	set_state(camera, CAMERA_FINISHED, "");
+}
+
+static void *
+run_camera(void *arg)
+{
+	Camera *camera = arg;
+	char reason[REASON];
+
+	thread_serve_camera(camera->id);
+	event_state(camera->events, stream_now(camera), CAMERA_STARTING, "");
+	while (!camera->stop)
+	{
+		SourceResult result;
+
+		if (camera->replanned)
+			replan(camera);
+		reason[0] = '\0';
+		result = play(camera, reason);
+		if (result == SOURCE_END)
+		{
+			finish_file(camera);
+			break;
+		}
+		if (result == SOURCE_STOPPED || camera->stop)
+			break;
+		set_state(camera, result == SOURCE_WRONG ? CAMERA_ERROR : CAMERA_RECONNECTING, reason);
+		pause_until(camera,
+					clock_monotonic_us() +
+						(result == SOURCE_WRONG ? ERROR_RETRY_US : backoff_next(&camera->backoff)));
+	}
+	if (camera->stop && camera->announce && camera->state != CAMERA_FINISHED)
+		set_state(camera, CAMERA_STOPPED, "");
+	camera->done = true;
+	tell_control(camera);
+	return NULL;
+}
+
+/* Everything that can be made; camera_free takes back what there is. */
+static bool
+make_parts(Camera *camera)
+{
+	pthread_mutex_init(&camera->lock, NULL);
+	thread_cond_init(&camera->wake);
+	camera->packet = av_packet_alloc();
+	camera->frame = av_frame_alloc();
+	camera->events =
+		event_stream_create(camera->world->queue, camera->id, camera->unpaced, &camera->stop);
+	if (camera->packet == NULL || camera->frame == NULL || camera->events == NULL)
+		return false;
+	camera->analysis =
+		analysis_create(camera->id, camera->plan, camera->events, camera->world->pool,
+						camera->world->snapshots, &camera->counters);
+	return camera->analysis != NULL;
+}
+
+static void
+free_parts(Camera *camera)
+{
+	analysis_free(camera->analysis);
+	event_stream_free(camera->events);
+	av_frame_free(&camera->frame);
+	av_packet_free(&camera->packet);
+	camera_plan_unref(camera->wanted);
+	camera_plan_unref(camera->plan);
+	pthread_cond_destroy(&camera->wake);
+	pthread_mutex_destroy(&camera->lock);
+	free(camera);
+}
+
+Camera *
+camera_start(CameraWorld *world, CameraPlan *plan)
+{
+	const CameraConfig *config = plan->config;
+	Camera *camera = calloc(1, sizeof(*camera));
+	char name[16];
+	char reason[128];
+	UrlKind kind;
+
+	if (camera == NULL)
+	{
+		log_error("camera %d cannot start: out of memory", config->camera_id);
+		return NULL;
+	}
+	camera->world = world;
+	camera->id = config->camera_id;
+	camera->file = config->url != NULL &&
+				   url_classify(config->url, &kind, reason, sizeof(reason)) && kind == URL_FILE;
+	camera->unpaced = camera_plan_unpaced(plan);
+	camera->plan = camera_plan_ref(plan);
+	camera->wanted = camera_plan_ref(plan);
+	camera->state = CAMERA_STARTING;
+	camera->fresh_session = true;
+	camera->told.when_us = clock_monotonic_us();
+	camera->start_us = config->has_file_start ? config->file_start_us : clock_wall_us();
+	backoff_init(&camera->backoff, (unsigned) (clock_monotonic_us() ^ config->camera_id));
+	sampler_init(&camera->sampler, config->detect_fps);
+	if (camera->file)
+		timeline_file(&camera->timeline, camera->start_us);
+	else
+		timeline_live(&camera->timeline);
+	snprintf(name, sizeof(name), "camera %d", camera->id);
+	if (!make_parts(camera) || thread_start(&camera->thread, name, run_camera, camera) != 0)
+	{
+		log_error("camera %d cannot start: out of memory or threads", camera->id);
+		free_parts(camera);
+		return NULL;
+	}
+	return camera;
+}
+
+int
+camera_id(const Camera *camera)
+{
+	return camera->id;
+}
+
+const CameraPlan *
+camera_plan(const Camera *camera)
+{
+	return camera->wanted;
+}
+
+void
+camera_configure(Camera *camera, CameraPlan *plan)
+{
+	pthread_mutex_lock(&camera->lock);
+	camera_plan_unref(camera->wanted);
+	camera->wanted = camera_plan_ref(plan);
+	camera->replanned = true;
+	pthread_mutex_unlock(&camera->lock);
+}
+
+void
+camera_stop(Camera *camera, bool announce)
+{
+	pthread_mutex_lock(&camera->lock);
+	camera->announce = announce;
+	camera->stop = true;
+	pthread_cond_broadcast(&camera->wake);
+	pthread_mutex_unlock(&camera->lock);
+	event_queue_wake(camera->world->queue);
+}
+
+bool
+camera_done(const Camera *camera)
+{
+	return camera->done;
+}
+
+CameraState
+camera_state(const Camera *camera)
+{
+	return camera->state;
+}
+
+void
+camera_free(Camera *camera)
+{
+	if (camera == NULL)
+		return;
+	pthread_join(camera->thread, NULL);
+	free_parts(camera);
+}

@@ -1,0 +1,54 @@
+/*
+ * camera.h
+ *		A running camera: a thread that opens its stream, decodes it, has it
+ *		analysed, and reconnects for ever.
+ *
+ * Called by the control thread.  docs/architecture.md has the states.
+ */
+#ifndef CCTV_CAMERA_H
+#define CCTV_CAMERA_H
+
+#include "camera_plan.h"
+#include "event.h"
+#include "pool.h"
+#include "snapshot_queue.h"
+
+/* What all cameras of an engine share. */
+typedef struct CameraWorld
+{
+	EventQueue *queue;
+	Pool *pool;
+	SnapshotQueue *snapshots;		/* NULL: none */
+	const StringList *source_paths; /* NULL: any file */
+	atomic_llong stall_timeout_us;
+	int news_fd; /* eventfd, written to when a camera's thread ends or meets an error */
+} CameraWorld;
+
+typedef struct Camera Camera;
+
+/* Start a camera.  NULL, with a log line, when out of memory or threads. */
+extern Camera *camera_start(CameraWorld *world, CameraPlan *plan);
+extern int camera_id(const Camera *camera);
+extern const CameraPlan *camera_plan(const Camera *camera);
+
+/* Follow a plan for the same stream. */
+extern void camera_configure(Camera *camera, CameraPlan *plan);
+
+/*
+ * Ask it to stop; it says `stopped` if announce.  Returns at once: camera_done
+ * tells when the thread has ended, be it by itself because the file has.
+ */
+extern void camera_stop(Camera *camera, bool announce);
+extern bool camera_done(const Camera *camera);
+
+/* How the camera ended, or is. */
+extern CameraState camera_state(const Camera *camera);
+
+/* Waits for the thread. */
+extern void camera_free(Camera *camera);
+
+/* Tell how the camera does; every CAMERA_STATS_US. */
+#define CAMERA_STATS_US INT64_C(2000000)
+extern void camera_report_stats(Camera *camera);
+
+#endif /* CCTV_CAMERA_H */

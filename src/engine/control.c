@@ -1,0 +1,220 @@
+/*
+ * control.c
+ *		The control thread: desired states in, heartbeats out, and an orderly end.
+ */
+#include "control.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "clock.h"
+#include "event.h"
+#include "event_writer.h"
+#include "fleet.h"
+#include "log.h"
+#include "protocol.h"
+
+/* What stopping the cameras, and then the last lines, may take. */
+#define STOP_US (3 * CLOCK_SECOND)
+#define LAST_LINES_US CLOCK_SECOND
+
+typedef struct Control
+{
+	const ControlOptions *options;
+	EventQueue *queue;
+	StateReader *reader;
+	EventWriter *writer;
+	CameraWorld world;
+	Fleet *fleet;
+	int signal_fd;
+	int status;
+	bool ending;
+	int64_t heartbeat_us; /* next one, monotonic */
+	int64_t stats_us;
+} Control;
+
+static bool
+open_control(Control *control, const DesiredState *first)
+{
+	const Settings *settings = &first->settings;
+
+	control->signal_fd = signalfd(-1, &control->options->end_signals, SFD_CLOEXEC | SFD_NONBLOCK);
+	control->world.news_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	control->world.queue = control->queue;
+	control->world.stall_timeout_us = (int64_t) (settings->stall_timeout * CLOCK_SECOND);
+	control->world.source_paths = control->options->any_file ? NULL : &settings->source_paths;
+	control->writer = event_writer_start(control->queue, control->options->event_fd);
+	control->world.pool = pool_create(settings->detector_threads);
+	if (settings->media_dir != NULL)
+		control->world.snapshots = snapshot_queue_start(settings->media_dir);
+	control->fleet = fleet_create(&control->world);
+	if (control->signal_fd >= 0 && control->world.news_fd >= 0 && control->writer != NULL &&
+		control->world.pool != NULL && control->fleet != NULL)
+		return true;
+	log_error("the engine cannot start: out of memory, threads or descriptors");
+	return false;
+}
+
+/* Settings that may change while the engine runs; the rest takes a new engine. */
+static void
+follow_settings(Control *control, const Settings *settings)
+{
+	log_set_level(settings->log_level);
+	control->world.stall_timeout_us = (int64_t) (settings->stall_timeout * CLOCK_SECOND);
+	pool_resize(control->world.pool, settings->detector_threads);
+}
+
+static void
+follow_line(Control *control, const char *line, size_t length)
+{
+	char reason[256];
+	DesiredState *state = desired_state_parse(line, length, reason, sizeof(reason));
+
+	if (state == NULL)
+	{
+		log_error("a desired state is not followed: %s", reason);
+		return;
+	}
+	follow_settings(control, &state->settings);
+	fleet_follow(control->fleet, state);
+	desired_state_free(state);
+}
+
+static void
+read_states(Control *control)
+{
+	const char *line;
+	size_t length;
+	StateRead result;
+
+	while ((result = state_reader_next(control->reader, &line, &length)) == STATE_READ_LINE)
+		follow_line(control, line, length);
+	if (result == STATE_READ_END)
+		control->ending = true;
+}
+
+/* Heartbeats and stats, when they are due. */
+static void
+report(Control *control)
+{
+	int64_t now = clock_monotonic_us();
+	char runtime[MODEL_RUNTIME_TEXT];
+
+	if (now >= control->heartbeat_us)
+	{
+		control->heartbeat_us = now + CCTV_HEARTBEAT_MS * INT64_C(1000);
+		fleet_runtime(control->fleet, runtime);
+		event_heartbeat(control->queue, runtime);
+	}
+	if (now >= control->stats_us)
+	{
+		control->stats_us = now + CAMERA_STATS_US;
+		fleet_report_stats(control->fleet);
+	}
+}
+
+/* Sleep until something happens or is due. */
+static void
+wait_for_work(Control *control)
+{
+	struct pollfd fds[] = {{.fd = control->signal_fd, .events = POLLIN},
+						   {.fd = control->world.news_fd, .events = POLLIN},
+						   {.fd = -1, .events = POLLIN}};
+	int64_t now = clock_monotonic_us();
+	int64_t due =
+		control->heartbeat_us < control->stats_us ? control->heartbeat_us : control->stats_us;
+	struct signalfd_siginfo signal;
+	eventfd_t count;
+
+	if (control->reader != NULL && !control->ending)
+		fds[2].fd = state_reader_fd(control->reader);
+	poll(fds, 3, due > now ? (int) ((due - now) / 1000 + 1) : 0);
+	if (read(control->signal_fd, &signal, sizeof(signal)) > 0)
+		control->ending = true;
+	if (eventfd_read(control->world.news_fd, &count) == 0)
+		fleet_tend(control->fleet);
+	if (fds[2].fd >= 0 && fds[2].revents != 0)
+		read_states(control);
+}
+
+/* Is there a reason of its own for a stand-alone engine to end? */
+static void
+check_end(Control *control)
+{
+	if (event_writer_broken(control->writer))
+		control->ending = true;
+	if (control->options->fail_on_error && fleet_errors(control->fleet) > 0)
+	{
+		control->status = 1;
+		control->ending = true;
+	}
+	if (control->options->until_ended && fleet_ended(control->fleet) == fleet_size(control->fleet))
+		control->ending = true;
+}
+
+/* Stop all cameras; true once they are gone. */
+static bool
+stop_cameras(Control *control)
+{
+	int64_t deadline = clock_monotonic_us() + STOP_US;
+	struct pollfd news = {.fd = control->world.news_fd, .events = POLLIN};
+	eventfd_t count;
+
+	fleet_stop(control->fleet);
+	while (fleet_size(control->fleet) > 0 && clock_monotonic_us() < deadline)
+	{
+		poll(&news, 1, 100);
+		eventfd_read(control->world.news_fd, &count);
+		fleet_tend(control->fleet);
+	}
+	return fleet_size(control->fleet) == 0;
+}
+
+/*
+ * End in order.  A camera stuck in a call that cannot be interrupted (a name
+ * server that does not answer) is left to the end of the process.
+ */
+static void
+end(Control *control)
+{
+	if (control->fleet == NULL)
+		return;
+	if (!stop_cameras(control))
+	{
+		log_warning("a camera did not stop in time");
+		event_writer_stop(control->writer, LAST_LINES_US);
+		_exit(control->status);
+	}
+	snapshot_queue_stop(control->world.snapshots);
+	pool_free(control->world.pool);
+	event_writer_stop(control->writer, LAST_LINES_US);
+	fleet_free(control->fleet);
+	close(control->world.news_fd);
+	close(control->signal_fd);
+}
+
+int
+control_run(const ControlOptions *options, EventQueue *queue, StateReader *reader,
+			const DesiredState *first)
+{
+	Control control = {.options = options, .queue = queue, .reader = reader};
+
+	if (!open_control(&control, first))
+		return 1;
+	fleet_follow(control.fleet, first);
+	while (!control.ending)
+	{
+		report(&control);
+		wait_for_work(&control);
+		check_end(&control);
+	}
+	end(&control);
+	return control.status;
+}

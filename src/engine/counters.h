@@ -1,0 +1,21 @@
+/*
+ * counters.h
+ *		What a camera has done so far; added to by several threads.
+ */
+#ifndef CCTV_COUNTERS_H
+#define CCTV_COUNTERS_H
+
+#include <stdatomic.h>
+
+typedef struct Counters
+{
+	atomic_ullong packets;		/* of the video stream */
+	atomic_ullong frames;		/* decoded */
+	atomic_ullong analysed;		/* sampled, and looked at for motion at least */
+	atomic_ullong skipped;		/* wanted inference, but a newer frame took the place */
+	atomic_ullong inferences;	/* frames searched for objects */
+	atomic_ullong inference_us; /* spent in that */
+	atomic_llong last_frame_us; /* time of the newest frame, 0: none */
+} Counters;
+
+#endif /* CCTV_COUNTERS_H */

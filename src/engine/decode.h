@@ -1,0 +1,39 @@
+/*
+ * decode.h
+ *		Packets to pictures, in software, on the calling thread.
+ */
+#ifndef CCTV_DECODE_H
+#define CCTV_DECODE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <libavformat/avformat.h>
+#include <libavutil/frame.h>
+
+typedef struct Decoder Decoder;
+
+/* Returns NULL with a one-line reason when the codec is not one of those decoded. */
+extern Decoder *decoder_open(const AVStream *stream, char *reason, size_t reason_size);
+extern void decoder_close(Decoder *decoder);
+
+/* "h264", "hevc", "mjpeg" ... */
+extern const char *decoder_codec(const Decoder *decoder);
+
+/*
+ * Feed one packet (NULL: the end; what is still inside comes out).  A packet
+ * that cannot be decoded is counted and forgotten.
+ */
+extern void decoder_send(Decoder *decoder, const AVPacket *packet);
+
+/*
+ * Take the next picture into frame (the caller unrefs it), with its timestamp
+ * in microseconds or TIMELINE_NO_PTS.  Returns 1, or 0 when there is none yet.
+ */
+extern int decoder_receive(Decoder *decoder, AVFrame *frame, int64_t *pts_us);
+
+/* How long a picture usually lasts, 0 when unknown; packets that failed so far. */
+extern int64_t decoder_duration_us(const Decoder *decoder);
+extern uint64_t decoder_errors(const Decoder *decoder);
+
+#endif /* CCTV_DECODE_H */

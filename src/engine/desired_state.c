@@ -1,0 +1,500 @@
+/*
+ * desired_state.c
+ *		The document that says everything that should be so (docs/protocol.md),
+ *		read and checked.
+ */
+#define _GNU_SOURCE
+#include "desired_state.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <jansson.h>
+
+#include "clock.h"
+#include "url.h"
+
+#define MAX_NAME 255
+#define MAX_LABEL 63
+#define MAX_URL 4096
+#define MAX_PATH 4096
+#define MAX_SOURCE_PATHS 64
+
+/* An object being read, and the first thing found wrong with it (malloc'd). */
+typedef struct Reader
+{
+	json_t *object;
+	char *problem;
+} Reader;
+
+static void complain(Reader *reader, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+static void
+complain(Reader *reader, const char *format, ...)
+{
+	va_list args;
+
+	if (reader->problem != NULL)
+		return;
+	va_start(args, format);
+	if (vasprintf(&reader->problem, format, args) < 0)
+		reader->problem = NULL;
+	va_end(args);
+}
+
+/* The value of a key; NULL when it is missing or null. */
+static json_t *
+value_of(Reader *reader, const char *key)
+{
+	json_t *value = json_object_get(reader->object, key);
+
+	return json_is_null(value) ? NULL : value;
+}
+
+/* A malloc'd copy of a string, or of fallback (which may be NULL). */
+static char *
+read_string(Reader *reader, const char *key, size_t max, const char *fallback)
+{
+	json_t *value = value_of(reader, key);
+	char *copy = NULL;
+
+	if (value != NULL && !json_is_string(value))
+		complain(reader, "%s must be a string", key);
+	else if (value != NULL && json_string_length(value) > max)
+		complain(reader, "%s is longer than %zu bytes", key, max);
+	else if (value != NULL)
+		fallback = json_string_value(value);
+	if (fallback != NULL && (copy = strdup(fallback)) == NULL)
+		complain(reader, "out of memory");
+	return copy;
+}
+
+static double
+read_number(Reader *reader, const char *key, double min, double max, double fallback)
+{
+	json_t *value = value_of(reader, key);
+	double number;
+
+	if (value == NULL)
+		return fallback;
+	number = json_number_value(value);
+	if (json_is_number(value) && number >= min && number <= max)
+		return number;
+	complain(reader, "%s must be a number from %g to %g", key, min, max);
+	return fallback;
+}
+
+static int64_t
+read_integer(Reader *reader, const char *key, int64_t min, int64_t max, int64_t fallback)
+{
+	json_t *value = value_of(reader, key);
+	int64_t number;
+
+	if (value == NULL)
+		return fallback;
+	number = json_integer_value(value);
+	if (json_is_integer(value) && number >= min && number <= max)
+		return number;
+	complain(reader, "%s must be a whole number from %lld to %lld", key, (long long) min,
+			 (long long) max);
+	return fallback;
+}
+
+static bool
+read_bool(Reader *reader, const char *key, bool fallback)
+{
+	json_t *value = value_of(reader, key);
+
+	if (value == NULL)
+		return fallback;
+	if (!json_is_boolean(value))
+		complain(reader, "%s must be true or false", key);
+	return json_is_true(value);
+}
+
+static void
+string_list_free(StringList *list)
+{
+	for (int i = 0; i < list->count; i++)
+		free(list->items[i]);
+	free(list->items);
+	*list = (StringList){0};
+}
+
+/* Strings of an array; an absent key gives an empty list. */
+static void
+read_strings(Reader *reader, const char *key, size_t max_count, size_t max_length, StringList *list)
+{
+	json_t *array = value_of(reader, key);
+	size_t count = json_array_size(array);
+
+	*list = (StringList){0};
+	if (array == NULL)
+		return;
+	if (!json_is_array(array) || count > max_count)
+	{
+		complain(reader, "%s must be an array of at most %zu strings", key, max_count);
+		return;
+	}
+	list->items = calloc(count + 1, sizeof(*list->items));
+	for (size_t i = 0; list->items != NULL && i < count; i++)
+	{
+		json_t *item = json_array_get(array, i);
+
+		if (!json_is_string(item) || json_string_length(item) == 0 ||
+			json_string_length(item) > max_length)
+		{
+			complain(reader, "%s must hold strings of 1 to %zu bytes", key, max_length);
+			return;
+		}
+		if ((list->items[i] = strdup(json_string_value(item))) == NULL)
+			break;
+		list->count++;
+	}
+	if ((size_t) list->count < count || list->items == NULL)
+		complain(reader, "out of memory");
+}
+
+static bool
+string_lists_equal(const StringList *a, const StringList *b)
+{
+	if (a->count != b->count)
+		return false;
+	for (int i = 0; i < a->count; i++)
+		if (strcmp(a->items[i], b->items[i]) != 0)
+			return false;
+	return true;
+}
+
+static bool
+strings_equal(const char *a, const char *b)
+{
+	return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
+}
+
+static void
+read_settings(Reader *reader, Settings *settings)
+{
+	char *level = read_string(reader, "log_level", MAX_NAME, "info");
+
+	settings->models_dir = read_string(reader, "models_dir", MAX_PATH, CCTV_MODELS_DIR);
+	settings->media_dir = read_string(reader, "media_dir", MAX_PATH, NULL);
+	read_strings(reader, "source_paths", MAX_SOURCE_PATHS, MAX_PATH, &settings->source_paths);
+	settings->detector_threads = read_integer(reader, "detector_threads", 0, 256, 0);
+	settings->stall_timeout = read_number(reader, "stall_timeout", 0.1, 3600, 10);
+	settings->sandbox = read_bool(reader, "sandbox", true);
+	settings->memory_limit = read_integer(reader, "memory_limit", 0, INT64_MAX, 0);
+	settings->nice = read_integer(reader, "nice", 0, 19, 5);
+	settings->log_level = LOG_LEVEL_INFO;
+	if (level != NULL && !log_level_parse(level, &settings->log_level))
+		complain(reader, "log_level must be error, warning, info or debug");
+	free(level);
+}
+
+/* The file of a model: below models_dir, never elsewhere by "..". */
+static char *
+model_path(Reader *reader, const char *models_dir)
+{
+	char *file = read_string(reader, "file", MAX_PATH, NULL);
+	char *path = NULL;
+
+	if (file == NULL || *file == '\0' || *file == '/' || strcmp(file, "..") == 0 ||
+		strncmp(file, "../", 3) == 0 || strstr(file, "/..") != NULL)
+		complain(reader, "file must be a path relative to the models' directory");
+	else if (asprintf(&path, "%s/%s", models_dir, file) < 0)
+		path = NULL;
+	if (path == NULL)
+		complain(reader, "out of memory");
+	free(file);
+	return path;
+}
+
+static ModelConfig *
+read_model(json_t *object, const Settings *settings)
+{
+	Reader reader = {.object = object};
+	ModelConfig *model = calloc(1, sizeof(*model));
+
+	if (model == NULL)
+		return NULL;
+	model->references = 1;
+	model->name = read_string(&reader, "name", MAX_LABEL, NULL);
+	model->kind = read_string(&reader, "kind", MAX_LABEL, NULL);
+	model->runtime = read_string(&reader, "runtime", MAX_LABEL, "auto");
+	model->path = model_path(&reader, settings->models_dir);
+	model->input_width = read_integer(&reader, "input_width", 0, 4096, 0);
+	model->input_height = read_integer(&reader, "input_height", 0, 4096, 0);
+	read_strings(&reader, "labels", CAMERA_MAX_LABELS, MAX_LABEL, &model->labels);
+	model->min_confidence = read_number(&reader, "min_confidence", 0, 1, 0.3);
+	model->nms_iou = read_number(&reader, "nms_iou", 0, 1, 0.5);
+	if (model->name == NULL || model->kind == NULL || model->labels.count == 0)
+		complain(&reader, "name, kind and labels are needed");
+	if (reader.problem == NULL)
+		return model;
+	log_warning("model %s is left out: %s", model->name != NULL ? model->name : "without a name",
+				reader.problem);
+	free(reader.problem);
+	model_config_unref(model);
+	return NULL;
+}
+
+/* Which stream, and whose credentials: the URL's own count if there are none. */
+static void
+read_url(Reader *reader, CameraConfig *camera)
+{
+	char *url = read_string(reader, "url", MAX_URL, NULL);
+	char *detect_url = read_string(reader, "detect_url", MAX_URL, NULL);
+	char *source = detect_url != NULL ? detect_url : url;
+	char *username = NULL;
+	char *password = NULL;
+	char reason[256];
+	UrlKind kind;
+
+	camera->username = read_string(reader, "username", MAX_NAME, NULL);
+	camera->password = read_string(reader, "password", MAX_NAME, NULL);
+	if (source == NULL)
+		complain(reader, "it has no url");
+	else if (!url_take_credentials(source, &camera->url, &username, &password))
+		complain(reader, "out of memory");
+	else if (!url_classify(camera->url, &kind, reason, sizeof(reason)))
+		complain(reader, "%s", reason);
+	if (camera->username == NULL && username != NULL)
+	{
+		free(camera->password);
+		camera->username = username;
+		camera->password = password;
+		username = password = NULL;
+	}
+	free(username);
+	free(password);
+	free(url);
+	free(detect_url);
+}
+
+static void
+read_stream(Reader *reader, CameraConfig *camera)
+{
+	char *transport = read_string(reader, "rtsp_transport", MAX_NAME, "tcp");
+	char *start = read_string(reader, "file_start", MAX_NAME, NULL);
+
+	read_url(reader, camera);
+	camera->run = read_integer(reader, "run", INT64_MIN, INT64_MAX, 0);
+	if (transport != NULL && strcmp(transport, "tcp") != 0 && strcmp(transport, "udp") != 0)
+		complain(reader, "rtsp_transport must be tcp or udp");
+	camera->udp = transport != NULL && strcmp(transport, "udp") == 0;
+	camera->realtime = read_bool(reader, "realtime", true);
+	camera->loop = read_bool(reader, "loop", false);
+	camera->has_file_start = start != NULL;
+	if (start != NULL && !clock_parse(start, &camera->file_start_us))
+		complain(reader, "file_start must be a time such as 2026-11-20T06:00:00Z");
+	free(transport);
+	free(start);
+}
+
+static void
+read_detection(Reader *reader, CameraConfig *camera)
+{
+	camera->detect = read_bool(reader, "detect", true);
+	camera->detect_fps = read_number(reader, "detect_fps", 0.01, 240, 5);
+	read_strings(reader, "models", CAMERA_MAX_MODELS, MAX_LABEL, &camera->models);
+	camera->all_labels = value_of(reader, "labels") == NULL;
+	read_strings(reader, "labels", CAMERA_MAX_LABELS, MAX_LABEL, &camera->labels);
+	camera->min_confidence = read_number(reader, "min_confidence", 0, 1, 0.5);
+	camera->motion.threshold = read_integer(reader, "motion_threshold", 1, 255, 20);
+	camera->motion.min_area = read_number(reader, "motion_min_area", 0, 1, 0.0005);
+	camera->snapshots = read_bool(reader, "snapshots", true);
+}
+
+/* NULL, with a log line, when it is not even known which camera is meant. */
+static CameraConfig *
+read_camera(json_t *object)
+{
+	Reader reader = {.object = object};
+	CameraConfig *camera = calloc(1, sizeof(*camera));
+
+	if (camera == NULL)
+		return NULL;
+	camera->references = 1;
+	camera->camera_id = read_integer(&reader, "camera_id", 1, INT32_MAX, 0);
+	if (camera->camera_id == 0)
+	{
+		log_warning("a camera without a camera_id is left out");
+		free(reader.problem);
+		free(camera);
+		return NULL;
+	}
+	read_stream(&reader, camera);
+	read_detection(&reader, camera);
+	camera->problem = reader.problem;
+	return camera;
+}
+
+static void
+read_models(DesiredState *state, json_t *array)
+{
+	json_t *item;
+	size_t i;
+
+	json_array_foreach(array, i, item)
+	{
+		ModelConfig *model = read_model(item, &state->settings);
+
+		if (model != NULL)
+			state->models[state->nmodels++] = model;
+	}
+}
+
+static void
+read_cameras(DesiredState *state, json_t *array)
+{
+	json_t *item;
+	size_t i;
+
+	json_array_foreach(array, i, item)
+	{
+		CameraConfig *camera = read_camera(item);
+
+		for (int j = 0; camera != NULL && j < state->ncameras; j++)
+		{
+			if (state->cameras[j]->camera_id == camera->camera_id)
+			{
+				log_warning("camera %d is described twice: the first counts", camera->camera_id);
+				camera_config_unref(camera);
+				camera = NULL;
+			}
+		}
+		if (camera != NULL)
+			state->cameras[state->ncameras++] = camera;
+	}
+}
+
+DesiredState *
+desired_state_parse(const char *text, size_t length, char *error, size_t error_size)
+{
+	DesiredState *state = calloc(1, sizeof(*state));
+	json_error_t parse_error;
+	json_t *document = json_loadb(text, length, 0, &parse_error);
+	Reader settings = {.object = json_object_get(document, "settings")};
+	json_t *models = json_object_get(document, "models");
+	json_t *cameras = json_object_get(document, "cameras");
+
+	if (state != NULL)
+	{
+		state->models = calloc(json_array_size(models) + 1, sizeof(*state->models));
+		state->cameras = calloc(json_array_size(cameras) + 1, sizeof(*state->cameras));
+	}
+	if (state == NULL || state->models == NULL || state->cameras == NULL)
+		snprintf(error, error_size, "out of memory");
+	else if (document == NULL)
+		/* jansson's message may quote the text, and with it a secret. */
+		snprintf(error, error_size, "not JSON: line %d, column %d", parse_error.line,
+				 parse_error.column);
+	else if (!json_is_object(document))
+		snprintf(error, error_size, "not a JSON object");
+	else
+	{
+		read_settings(&settings, &state->settings);
+		if (settings.problem == NULL)
+		{
+			read_models(state, models);
+			read_cameras(state, cameras);
+			json_decref(document);
+			return state;
+		}
+		snprintf(error, error_size, "settings: %s", settings.problem);
+	}
+	free(settings.problem);
+	desired_state_free(state);
+	json_decref(document);
+	return NULL;
+}
+
+void
+desired_state_free(DesiredState *state)
+{
+	if (state == NULL)
+		return;
+	for (int i = 0; i < state->nmodels; i++)
+		model_config_unref(state->models[i]);
+	for (int i = 0; i < state->ncameras; i++)
+		camera_config_unref(state->cameras[i]);
+	free(state->models);
+	free(state->cameras);
+	free(state->settings.models_dir);
+	free(state->settings.media_dir);
+	string_list_free(&state->settings.source_paths);
+	free(state);
+}
+
+CameraConfig *
+camera_config_ref(CameraConfig *config)
+{
+	config->references++;
+	return config;
+}
+
+void
+camera_config_unref(CameraConfig *config)
+{
+	if (config == NULL || --config->references > 0)
+		return;
+	free(config->problem);
+	free(config->url);
+	free(config->username);
+	free(config->password);
+	string_list_free(&config->models);
+	string_list_free(&config->labels);
+	free(config);
+}
+
+ModelConfig *
+model_config_ref(ModelConfig *config)
+{
+	config->references++;
+	return config;
+}
+
+void
+model_config_unref(ModelConfig *config)
+{
+	if (config == NULL || --config->references > 0)
+		return;
+	free(config->name);
+	free(config->kind);
+	free(config->path);
+	free(config->runtime);
+	string_list_free(&config->labels);
+	free(config);
+}
+
+bool
+camera_config_same_stream(const CameraConfig *a, const CameraConfig *b)
+{
+	return a->run == b->run && strings_equal(a->problem, b->problem) &&
+		   strings_equal(a->url, b->url) && strings_equal(a->username, b->username) &&
+		   strings_equal(a->password, b->password) && a->udp == b->udp &&
+		   a->realtime == b->realtime && a->loop == b->loop &&
+		   a->has_file_start == b->has_file_start && a->file_start_us == b->file_start_us;
+}
+
+bool
+camera_config_equal(const CameraConfig *a, const CameraConfig *b)
+{
+	return camera_config_same_stream(a, b) && a->detect == b->detect &&
+		   a->detect_fps == b->detect_fps && string_lists_equal(&a->models, &b->models) &&
+		   a->all_labels == b->all_labels && string_lists_equal(&a->labels, &b->labels) &&
+		   a->min_confidence == b->min_confidence && a->motion.threshold == b->motion.threshold &&
+		   a->motion.min_area == b->motion.min_area && a->snapshots == b->snapshots;
+}
+
+bool
+model_config_equal(const ModelConfig *a, const ModelConfig *b)
+{
+	return strings_equal(a->name, b->name) && strings_equal(a->kind, b->kind) &&
+		   strings_equal(a->path, b->path) && strings_equal(a->runtime, b->runtime) &&
+		   a->input_width == b->input_width && a->input_height == b->input_height &&
+		   string_lists_equal(&a->labels, &b->labels) && a->min_confidence == b->min_confidence &&
+		   a->nms_iou == b->nms_iou;
+}

@@ -1,0 +1,115 @@
+/*
+ * desired_state.h
+ *		The document that says everything that should be so (docs/protocol.md),
+ *		read and checked.
+ *
+ * ModelConfig and CameraConfig never change once read, and are shared by
+ * counted references between the control thread and those that use them.
+ */
+#ifndef CCTV_DESIRED_STATE_H
+#define CCTV_DESIRED_STATE_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "log.h"
+#include "motion.h"
+
+#define CAMERA_MAX_MODELS 8
+#define CAMERA_MAX_LABELS 256
+
+/* A list of malloc'd strings. */
+typedef struct StringList
+{
+	int count;
+	char **items;
+} StringList;
+
+typedef struct Settings
+{
+	char *models_dir;
+	char *media_dir; /* NULL: no snapshots */
+	StringList source_paths;
+	int detector_threads; /* 0: one per core */
+	double stall_timeout; /* seconds */
+	LogLevel log_level;
+	bool sandbox;
+	int64_t memory_limit; /* bytes, 0: none */
+	int nice;
+} Settings;
+
+typedef struct ModelConfig
+{
+	atomic_int references;
+	char *name;
+	char *kind;
+	char *path; /* absolute */
+	char *runtime;
+	int input_width;
+	int input_height;
+	StringList labels;
+	float min_confidence;
+	float nms_iou;
+} ModelConfig;
+
+typedef struct CameraConfig
+{
+	atomic_int references;
+	int camera_id;
+	char *problem; /* why it cannot run as described; NULL: it can */
+
+	/* A change of these restarts the stream. */
+	int64_t run;
+	char *url; /* of the stream to analyse, without credentials */
+	char *username;
+	char *password;
+	bool udp;
+	bool realtime;
+	bool loop;
+	bool has_file_start;
+	int64_t file_start_us;
+
+	/* These change in a running camera. */
+	bool detect;
+	double detect_fps;
+	StringList models;
+	bool all_labels;
+	StringList labels;
+	float min_confidence;
+	MotionSettings motion;
+	bool snapshots;
+} CameraConfig;
+
+typedef struct DesiredState
+{
+	Settings settings;
+	ModelConfig **models;
+	int nmodels;
+	CameraConfig **cameras; /* each camera_id once */
+	int ncameras;
+} DesiredState;
+
+/*
+ * Read a document of length bytes.  Unknown keys are ignored and missing ones
+ * have defaults.  A camera with a bad value has a problem, and a camera or model
+ * that cannot be told apart is left out with a log line: neither stops the
+ * rest.  Returns NULL and a one-line reason when the document as a whole makes
+ * no sense.
+ */
+extern DesiredState *desired_state_parse(const char *text, size_t length, char *error,
+										 size_t error_size);
+extern void desired_state_free(DesiredState *state);
+
+extern CameraConfig *camera_config_ref(CameraConfig *config);
+extern void camera_config_unref(CameraConfig *config);
+extern ModelConfig *model_config_ref(ModelConfig *config);
+extern void model_config_unref(ModelConfig *config);
+
+/* Is the camera the same stream, and is it wholly the same? */
+extern bool camera_config_same_stream(const CameraConfig *a, const CameraConfig *b);
+extern bool camera_config_equal(const CameraConfig *a, const CameraConfig *b);
+extern bool model_config_equal(const ModelConfig *a, const ModelConfig *b);
+
+#endif /* CCTV_DESIRED_STATE_H */

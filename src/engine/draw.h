@@ -1,0 +1,38 @@
+/*
+ * draw.h
+ *		Boxes and captions on a picture.
+ */
+#ifndef CCTV_DRAW_H
+#define CCTV_DRAW_H
+
+#include <stdint.h>
+
+#include "geometry.h"
+
+#ifdef __cplusplus
+extern "C"
+{
+#endif
+
+	/* A picture of 3 bytes a pixel: blue, green, red. */
+	typedef struct Canvas
+	{
+		uint8_t *data;
+		int stride;
+		int width;
+		int height;
+	} Canvas;
+
+	/*
+	 * Draw a box with its caption above it, and a line of text into the lower
+	 * left corner.  Characters that are not ASCII become "?".  Sizes follow the
+	 * picture's.
+	 */
+	extern void draw_object(const Canvas *canvas, const Box *box, const char *caption);
+	extern void draw_footer(const Canvas *canvas, const char *text);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* CCTV_DRAW_H */

@@ -1,0 +1,88 @@
+/*
+ * event.h
+ *		Event lines: what docs/protocol.md says the engine tells the worker.
+ *
+ * An EventStream speaks for one camera, whichever thread calls.  at_us counts
+ * from the Unix epoch.
+ */
+#ifndef CCTV_EVENT_H
+#define CCTV_EVENT_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "event_queue.h"
+#include "geometry.h"
+#include "log.h"
+
+typedef enum CameraState
+{
+	CAMERA_STARTING,
+	CAMERA_RUNNING,
+	CAMERA_RECONNECTING,
+	CAMERA_ERROR,
+	CAMERA_FINISHED,
+	CAMERA_STOPPED
+} CameraState;
+
+/* One object in an `objects` line; strings are the caller's. */
+typedef struct EventObject
+{
+	int track;
+	const char *label;
+	const char *model;
+	float confidence;
+	Box box;
+	bool stationary;
+	bool first; /* the track's first report: since_us, snapshot */
+	int64_t since_us;
+	const char *snapshot; /* NULL: none */
+} EventObject;
+
+/* What a camera's `stats` line says. */
+typedef struct EventStats
+{
+	int64_t last_frame_us; /* 0: no frame yet */
+	double fps_in;
+	double fps_decoded;
+	double fps_analysed;
+	double inference_ms; /* negative: none in the period */
+	uint64_t frames;
+	uint64_t analysed;
+	uint64_t skipped;
+	uint64_t inferences;
+	int reconnects;
+	int width;
+	int height;
+	char codec[32];
+} EventStats;
+
+typedef struct EventStream EventStream;
+
+/*
+ * keep: lines are never dropped, their sender waits for room (a file that is
+ * played as fast as possible).  *cancel ends such a wait.  Returns NULL when
+ * out of memory.
+ */
+extern EventStream *event_stream_create(EventQueue *queue, int camera_id, bool keep,
+										const atomic_bool *cancel);
+extern void event_stream_free(EventStream *stream);
+
+/* Begin a new session: a random name, seq from 1, counts from zero. */
+extern void event_stream_begin(EventStream *stream);
+
+extern void event_state(EventStream *stream, int64_t at_us, CameraState state, const char *message);
+extern void event_objects(EventStream *stream, int64_t at_us, int64_t decoded_us,
+						  double inference_ms, const EventObject *objects, int nobjects);
+extern void event_track_end(EventStream *stream, int64_t at_us, int track, int64_t last_seen_us);
+extern void event_motion(EventStream *stream, int64_t at_us, bool active, float area);
+extern void event_snapshot(EventStream *stream, int64_t at_us, int track, const char *path,
+						   int64_t bytes, int width, int height);
+extern void event_stats(EventStream *stream, int64_t at_us, const EventStats *stats);
+
+/* Lines about no camera's stream. */
+extern void event_heartbeat(EventQueue *queue, const char *runtime);
+extern void event_log(EventQueue *queue, LogLevel level, int camera_id, const char *message);
+
+#endif /* CCTV_EVENT_H */

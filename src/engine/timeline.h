@@ -1,0 +1,44 @@
+/*
+ * timeline.h
+ *		When a frame happened: stream timestamps placed on the wall clock.
+ *
+ * A live stream's frames are at the server's clock at arrival, spaced by the
+ * stream's timestamps; never the camera's clock.  A file's are at its start
+ * plus pts.  Times never go backwards.
+ */
+#ifndef CCTV_TIMELINE_H
+#define CCTV_TIMELINE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define TIMELINE_NO_PTS INT64_MIN
+
+typedef struct Timeline
+{
+	bool live;
+	bool started;		/* last_us is set */
+	bool anchored;		/* offset_us is set */
+	int64_t start_us;	/* of a file: time of its first frame */
+	int64_t last_us;	/* time of the last frame */
+	int64_t spacing_us; /* between the last two frames */
+	int64_t offset_us;	/* time of pts 0 */
+} Timeline;
+
+extern void timeline_live(Timeline *timeline);
+extern void timeline_file(Timeline *timeline, int64_t start_us);
+
+/*
+ * The stream begins again, with timestamps of its own: a reconnect, or a file
+ * in a loop, whose first frame then follows the last.
+ */
+extern void timeline_restart(Timeline *timeline);
+
+/*
+ * The time of the next frame, in microseconds since the Unix epoch.  pts_us may
+ * be TIMELINE_NO_PTS; a file's frame then follows the last by duration_us (0 if
+ * unknown).  now_us is the wall clock at arrival.
+ */
+extern int64_t timeline_at(Timeline *timeline, int64_t pts_us, int64_t duration_us, int64_t now_us);
+
+#endif /* CCTV_TIMELINE_H */
