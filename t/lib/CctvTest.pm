@@ -20,7 +20,7 @@ our @EXPORT = qw(
   wait_until wait_sql sql_value frames_now
   engine_pids engine_path worker_pid launcher_pid backend_pids alive state_of
   listener heard log_since media media_dir jpeg_size
-  show_cluster finish
+  show_cluster finish slurp_file
 );
 
 # How long something may take before it counts as not happening.  Generous: a
