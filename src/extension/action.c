@@ -60,9 +60,12 @@ find_extension(char **version)
 	return extension;
 }
 
-/* Lock the extension for this transaction; NULL, or why it cannot be used. */
-static const char *
-lock_extension(void)
+/*
+ * Lock the extension for this transaction.  Returns false, and says why, if it
+ * cannot be used.
+ */
+static bool
+lock_extension(CctvFailure *failure)
 {
 	char *version;
 	Oid extension = find_extension(&version);
@@ -75,13 +78,19 @@ lock_extension(void)
 			extension = InvalidOid;
 	}
 	if (!OidIsValid(extension))
-		return "extension \"pg_cctv\" does not exist";
+	{
+		failure->message = "extension \"pg_cctv\" does not exist";
+		return false;
+	}
 	if (strcmp(version, CCTV_VERSION) != 0)
-		return psprintf("extension \"pg_cctv\" has version %s, its library %s: run ALTER "
-						"EXTENSION pg_cctv UPDATE, or restart the server if the library is the "
-						"older one",
-						version, CCTV_VERSION);
-	return NULL;
+	{
+		failure->message = psprintf("extension \"pg_cctv\" has version %s but its library has %s",
+									version, CCTV_VERSION);
+		failure->hint = "Run ALTER EXTENSION pg_cctv UPDATE, or restart the server if the library "
+						"is the older one.";
+		return false;
+	}
+	return true;
 }
 
 static CctvOutcome
@@ -114,25 +123,20 @@ cctv_action_run(const char *what, CctvActionBody body, void *arg, CctvFailure *f
 
 	failure->sqlstate = 0;
 	failure->message = NULL;
+	failure->hint = NULL;
 	pgstat_report_activity(STATE_RUNNING, what);
 
 	PG_TRY();
 	{
-		const char *unusable;
-
 		SetCurrentStatementStartTimestamp();
 		StartTransactionCommand();
-		PushActiveSnapshot(GetTransactionSnapshot());
-		unusable = lock_extension();
-		PopActiveSnapshot();
-		if (unusable != NULL)
+		if (!lock_extension(failure))
 		{
-			failure->message = MemoryContextStrdup(caller, unusable);
+			failure->message = MemoryContextStrdup(caller, failure->message);
 			outcome = CCTV_GONE;
 		}
 		else if (body != NULL)
 		{
-			/* Not the snapshot from before the lock. */
 			SPI_connect();
 			PushActiveSnapshot(GetTransactionSnapshot());
 			body(arg);

@@ -18,6 +18,7 @@ typedef struct CctvFailure
 {
 	int sqlstate;
 	const char *message; /* in the memory context of the caller */
+	const char *hint;	 /* likewise, or NULL */
 } CctvFailure;
 
 typedef void (*CctvActionBody)(void *arg);

@@ -220,20 +220,30 @@ start(CctvEngine *engine, int64 now)
 						 (int) engine->child.pid)));
 }
 
+/* Not more than a bounded number of messages comes from an engine. */
+static bool
+may_log(CctvEngine *engine)
+{
+	int suppressed;
+
+	if (!cctv_rate_limit_allow(&engine->log_limit, cctv_now_ms(), &suppressed))
+		return false;
+	if (suppressed > 0)
+		ereport(LOG, (errmsg("pg_cctv suppressed %d messages about engine %d", suppressed,
+							 engine->number)));
+	return true;
+}
+
 /* Say what is wrong with a line, and go on. */
 static void
 refuse_line(CctvEngine *engine, const char *problem, const char *data, int length)
 {
-	int suppressed;
-
 	engine->refused_lines++;
-	if (!cctv_rate_limit_allow(&engine->log_limit, cctv_now_ms(), &suppressed))
-		return;
-	ereport(WARNING,
-			(errcode(ERRCODE_PROTOCOL_VIOLATION),
-			 errmsg("pg_cctv refused a line of engine %d: %s", engine->number, problem),
-			 data != NULL ? errdetail("Line: %s", cctv_printable(data, length)) : 0,
-			 suppressed > 0 ? errhint("%d other messages were suppressed.", suppressed) : 0));
+	if (may_log(engine))
+		ereport(WARNING,
+				(errcode(ERRCODE_PROTOCOL_VIOLATION),
+				 errmsg("pg_cctv refused a line of engine %d: %s", engine->number, problem),
+				 data != NULL ? errdetail("Line: %s", cctv_printable(data, length)) : 0));
 }
 
 /* A log line of the engine becomes one of the server's. */
@@ -243,22 +253,17 @@ log_line(CctvEngine *engine, const CctvEventLine *line)
 	char *level = cctv_event_line_text(line, "level");
 	char *message = cctv_event_line_text(line, "message");
 	int elevel = LOG;
-	int suppressed;
 
 	if (strcmp(level, "error") == 0 || strcmp(level, "warning") == 0)
 		elevel = WARNING;
 	else if (strcmp(level, "debug") == 0)
 		elevel = DEBUG1;
-	if (!cctv_rate_limit_allow(&engine->log_limit, cctv_now_ms(), &suppressed))
+	if (!may_log(engine))
 		return;
 	if (line->camera_id != 0)
-		ereport(elevel,
-				(errmsg("camera %d: %s", line->camera_id, message),
-				 suppressed > 0 ? errdetail("%d other messages were suppressed.", suppressed) : 0));
+		ereport(elevel, (errmsg("camera %d: %s", line->camera_id, message)));
 	else
-		ereport(elevel,
-				(errmsg("engine %d: %s", engine->number, message),
-				 suppressed > 0 ? errdetail("%d other messages were suppressed.", suppressed) : 0));
+		ereport(elevel, (errmsg("engine %d: %s", engine->number, message)));
 }
 
 static void
@@ -352,7 +357,11 @@ note_end(CctvEngine *engine, int status, int64 now)
 	if (!engine->explained)
 		set_message(engine, describe_status(status));
 	if (engine->intended)
+	{
+		ereport(LOG, (errmsg("pg_cctv engine %d (PID %d) %s", engine->number,
+							 (int) engine->child.pid, engine->message)));
 		engine->restart_at = 0;
+	}
 	else
 	{
 		/* The note was written by a process that may have been hostile. */

@@ -299,14 +299,14 @@ report_refused(const Entry *entry, const CctvFailure *failure, int64 now)
 
 	if (!cctv_rate_limit_allow(&queue.log_limit, now, &suppressed))
 		return;
+	if (suppressed > 0)
+		ereport(LOG, (errmsg("pg_cctv suppressed %d messages about events", suppressed)));
 	content = entry->line != NULL ? JsonbToCString(NULL, &entry->line->root, VARSIZE(entry->line))
 								  : entry->reason;
-	ereport(WARNING,
-			(errcode(failure->sqlstate),
-			 errmsg("pg_cctv could not store what engine %d reported: %s", entry->number,
-					failure->message),
-			 errdetail("Dropped: %s", cctv_printable(content, strlen(content))),
-			 suppressed > 0 ? errhint("%d similar messages were suppressed.", suppressed) : 0));
+	ereport(WARNING, (errcode(failure->sqlstate),
+					  errmsg("pg_cctv could not store what engine %d reported: %s", entry->number,
+							 failure->message),
+					  errdetail("Dropped: %s", cctv_printable(content, strlen(content)))));
 }
 
 static void

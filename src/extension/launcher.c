@@ -10,10 +10,14 @@
  */
 #include "postgres.h"
 
+#include "access/heapam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "access/tableam.h"
 #include "access/xact.h"
 #include "catalog/pg_authid.h"
+#include "catalog/pg_database.h"
 #include "clock.h"
-#include "commands/dbcommands.h"
 #include "compat.h"
 #include "guc.h"
 #include "launcher.h"
@@ -24,7 +28,7 @@
 #include "storage/ipc.h"
 #include "storage/proc.h"
 #include "tcop/tcopprot.h"
-#include "utils/acl.h"
+#include "utils/rel.h"
 #include "utils/snapmgr.h"
 #include "worker.h"
 
@@ -96,6 +100,42 @@ forget_missing(void)
 }
 
 /*
+ * The OID of the row of a shared catalog that has this name, or InvalidOid.
+ * Without a database there may be no index to look it up by, so this reads the
+ * heap, as the autovacuum launcher does.
+ */
+static Oid
+find_by_name(Oid catalog_id, AttrNumber oid_column, AttrNumber name_column, const char *name)
+{
+	Relation catalog = table_open(catalog_id, AccessShareLock);
+	TableScanDesc scan = table_beginscan_catalog(catalog, 0, NULL);
+	HeapTuple tuple;
+	Oid found = InvalidOid;
+
+	while (!OidIsValid(found) && (tuple = heap_getnext(scan, ForwardScanDirection)) != NULL)
+	{
+		bool isnull;
+		Datum value = heap_getattr(tuple, name_column, RelationGetDescr(catalog), &isnull);
+
+		if (strcmp(NameStr(*DatumGetName(value)), name) == 0)
+			found = DatumGetObjectId(
+				heap_getattr(tuple, oid_column, RelationGetDescr(catalog), &isnull));
+	}
+	table_endscan(scan);
+	table_close(catalog, AccessShareLock);
+	return found;
+}
+
+static void
+tell_no_role(void)
+{
+	if (!told_no_role)
+		ereport(LOG, (errmsg("pg_cctv waits for CREATE EXTENSION pg_cctv"),
+					  errdetail("Role \"cctv_worker\" does not exist yet.")));
+	told_no_role = true;
+}
+
+/*
  * The databases in which a worker should run and the role it connects as,
  * which is invalid while no database has the extension.  Returns false when
  * something named is missing and worth another look soon.
@@ -109,12 +149,14 @@ find_databases(List *names, List **databases, Oid *role)
 
 	*databases = NIL;
 	StartTransactionCommand();
-	PushActiveSnapshot(GetTransactionSnapshot());
+	(void) GetTransactionSnapshot();
 
-	*role = get_role_oid("cctv_worker", true);
+	*role =
+		find_by_name(AuthIdRelationId, Anum_pg_authid_oid, Anum_pg_authid_rolname, "cctv_worker");
 	foreach (cell, names)
 	{
-		Oid database = get_database_oid(lfirst(cell), true);
+		Oid database = find_by_name(DatabaseRelationId, Anum_pg_database_oid,
+									Anum_pg_database_datname, lfirst(cell));
 
 		if (!OidIsValid(database))
 		{
@@ -126,20 +168,16 @@ find_databases(List *names, List **databases, Oid *role)
 		*databases = list_append_unique_oid(*databases, database);
 	}
 
-	PopActiveSnapshot();
 	CommitTransactionCommand();
 	MemoryContextSwitchTo(caller);
 
-	if (names != NIL && !OidIsValid(*role))
+	if (OidIsValid(*role))
+		told_no_role = false;
+	else if (names != NIL)
 	{
-		if (!told_no_role)
-			ereport(LOG, (errmsg("pg_cctv waits for CREATE EXTENSION pg_cctv"),
-						  errdetail("Role \"cctv_worker\" does not exist yet.")));
-		told_no_role = true;
+		tell_no_role();
 		complete = false;
 	}
-	else
-		told_no_role = false;
 	return complete;
 }
 

@@ -6,7 +6,7 @@
 #define CCTV_RATE_LIMIT_H
 
 #define CCTV_RATE_WINDOW_MS 10000
-#define CCTV_RATE_MESSAGES 20
+#define CCTV_RATE_MESSAGES 10
 
 typedef struct CctvRateLimit
 {

@@ -80,6 +80,8 @@ set_session_options(void)
 	set_option("lock_timeout", LOCK_TIMEOUT);
 	set_option("statement_timeout", "0");
 	set_option("idle_in_transaction_session_timeout", "0");
+	if (GetConfigOption("transaction_timeout", true, false) != NULL) /* since 17 */
+		set_option("transaction_timeout", "0");
 	set_option("default_transaction_read_only", "off");
 	set_option("default_transaction_isolation", "read committed");
 	set_option("default_transaction_deferrable", "off");
@@ -95,15 +97,15 @@ static void
 show_title(int ncameras)
 {
 	int nengines = cctv_engines_count();
-	char *title = psprintf("pg_cctv worker: %d camera%s, %d engine%s", ncameras,
-						   ncameras == 1 ? "" : "s", nengines, nengines == 1 ? "" : "s");
+	char *title = psprintf("%d camera%s, %d engine%s", ncameras, ncameras == 1 ? "" : "s", nengines,
+						   nengines == 1 ? "" : "s");
 
 	if (worker.title != NULL && strcmp(worker.title, title) == 0)
 		return;
 	if (worker.title != NULL)
 		pfree(worker.title);
 	worker.title = MemoryContextStrdup(TopMemoryContext, title);
-	pgstat_report_appname(title);
+	pgstat_report_appname(psprintf("pg_cctv worker: %s", title));
 	set_ps_display(title);
 }
 
@@ -146,6 +148,9 @@ static void
 begin_serving(void)
 {
 	worker.serving = true;
+	if (worker.told_reason != NULL)
+		pfree(worker.told_reason);
+	worker.told_reason = NULL;
 	worker.maintain.due = 0;
 	worker.maintain.delay_ms = 0;
 	worker.next_report = 0;
@@ -154,7 +159,7 @@ begin_serving(void)
 }
 
 static void
-stop_serving(const char *reason)
+stop_serving(const CctvFailure *failure)
 {
 	if (worker.serving)
 	{
@@ -163,12 +168,13 @@ stop_serving(const char *reason)
 		cctv_ingest_clear();
 		show_title(0);
 	}
-	if (worker.told_reason != NULL && strcmp(worker.told_reason, reason) == 0)
+	if (worker.told_reason != NULL && strcmp(worker.told_reason, failure->message) == 0)
 		return;
 	if (worker.told_reason != NULL)
 		pfree(worker.told_reason);
-	worker.told_reason = MemoryContextStrdup(TopMemoryContext, reason);
-	ereport(LOG, (errmsg("pg_cctv worker is waiting: %s", reason)));
+	worker.told_reason = MemoryContextStrdup(TopMemoryContext, failure->message);
+	ereport(LOG, (errmsg("pg_cctv worker is waiting: %s", failure->message),
+				  failure->hint != NULL ? errhint("%s", failure->hint) : 0));
 }
 
 /* Once a second, and when a transaction failed: is there work for us? */
@@ -193,7 +199,7 @@ check_extension(int64 now)
 		outcome = cctv_action_run("looking for the extension", announce_start, &notify, &failure);
 	}
 	if (outcome == CCTV_GONE)
-		stop_serving(failure.message);
+		stop_serving(&failure);
 	else if (outcome != CCTV_DONE)
 		cctv_action_report("looking for the extension", &failure);
 	else if (!worker.serving)
