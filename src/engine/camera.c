@@ -124,7 +124,7 @@ set_state(Camera *camera, CameraState state, const char *message)
 	camera->state = state;
 	snprintf(camera->message, sizeof(camera->message), "%s", message);
 	event_state(camera->events, stream_now(camera), state, camera->message);
-	if (state == CAMERA_ERROR)
+	if (state == CAMERA_ERROR || state == CAMERA_RECONNECTING)
 		tell_control(camera);
 }
 
@@ -435,7 +435,6 @@ run_camera(void *arg)
 	char reason[REASON];
 
 	thread_serve_camera(camera->id);
-	event_state(camera->events, stream_now(camera), CAMERA_STARTING, "");
 	while (!camera->stop)
 	{
 		SourceResult result;
@@ -527,13 +526,17 @@ camera_start(CameraWorld *world, CameraPlan *plan)
 	else
 		timeline_live(&camera->timeline);
 	snprintf(name, sizeof(name), "camera %d", camera->id);
-	if (!make_parts(camera) || thread_start(&camera->thread, name, run_camera, camera) != 0)
-	{
-		log_error("camera %d cannot start: out of memory or threads", camera->id);
-		free_parts(camera);
-		return NULL;
-	}
+	if (!make_parts(camera))
+		goto fail;
+	event_state(camera->events, stream_now(camera), CAMERA_STARTING, "");
+	if (thread_start(&camera->thread, name, run_camera, camera) != 0)
+		goto fail;
 	return camera;
+
+fail:
+	log_error("camera %d cannot start: out of memory or threads", camera->id);
+	free_parts(camera);
+	return NULL;
 }
 
 int

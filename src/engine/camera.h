@@ -21,7 +21,7 @@ typedef struct CameraWorld
 	SnapshotQueue *snapshots;		/* NULL: none */
 	const StringList *source_paths; /* NULL: any file */
 	atomic_llong stall_timeout_us;
-	int news_fd; /* eventfd, written to when a camera's thread ends or meets an error */
+	int news_fd; /* eventfd, written to when a camera's thread ends or fails */
 } CameraWorld;
 
 typedef struct Camera Camera;

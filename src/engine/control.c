@@ -150,7 +150,7 @@ check_end(Control *control)
 {
 	if (event_writer_broken(control->writer))
 		control->ending = true;
-	if (control->options->fail_on_error && fleet_errors(control->fleet) > 0)
+	if (control->options->one_attempt && fleet_failures(control->fleet) > 0)
 	{
 		control->status = 1;
 		control->ending = true;
@@ -208,6 +208,7 @@ control_run(const ControlOptions *options, EventQueue *queue, StateReader *reade
 
 	if (!open_control(&control, first))
 		return 1;
+	control.stats_us = clock_monotonic_us() + CAMERA_STATS_US;
 	fleet_follow(control.fleet, first);
 	while (!control.ending)
 	{

@@ -17,7 +17,7 @@ typedef struct ControlOptions
 	int event_fd;		  /* where event lines go */
 	sigset_t end_signals; /* these end the engine in order; the caller has blocked them */
 	bool until_ended;	  /* end once every camera's file has */
-	bool fail_on_error;	  /* end as soon as a camera is in error */
+	bool one_attempt;	  /* end, with status 1, as soon as a camera meets a failure */
 	bool any_file;		  /* files need not lie in source_paths */
 } ControlOptions;
 

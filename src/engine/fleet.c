@@ -214,16 +214,23 @@ fleet_ended(const Fleet *fleet)
 	return ended;
 }
 
-int
-fleet_errors(const Fleet *fleet)
+static bool
+failing(const Camera *camera)
 {
-	int errors = 0;
+	CameraState state = camera_state(camera);
+
+	return state == CAMERA_ERROR || state == CAMERA_RECONNECTING;
+}
+
+int
+fleet_failures(const Fleet *fleet)
+{
+	int failures = 0;
 
 	for (int i = 0; i < fleet->nberths; i++)
-		if (fleet->berths[i].camera != NULL &&
-			camera_state(fleet->berths[i].camera) == CAMERA_ERROR)
-			errors++;
-	return errors;
+		if (fleet->berths[i].camera != NULL && failing(fleet->berths[i].camera))
+			failures++;
+	return failures;
 }
 
 void

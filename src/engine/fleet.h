@@ -32,10 +32,10 @@ extern void fleet_tend(Fleet *fleet);
 /* Have every camera tell its stats. */
 extern void fleet_report_stats(Fleet *fleet);
 
-/* Cameras there are, cameras that ended by themselves, cameras in error. */
+/* Cameras there are, that ended by themselves, that are in error or reconnecting. */
 extern int fleet_size(const Fleet *fleet);
 extern int fleet_ended(const Fleet *fleet);
-extern int fleet_errors(const Fleet *fleet);
+extern int fleet_failures(const Fleet *fleet);
 
 /* What runs the models, "" while none is loaded. */
 extern void fleet_runtime(const Fleet *fleet, char runtime[MODEL_RUNTIME_TEXT]);

@@ -199,6 +199,17 @@ remember_error(const char *format, va_list args)
 	redact(message, ffmpeg_error, sizeof(ffmpeg_error));
 }
 
+/* "[rtsp @ 0x55...] text" becomes "[rtsp] text": addresses help only intruders. */
+static void
+remove_address(char *line)
+{
+	char *at = strstr(line, " @ 0x");
+	char *end = at != NULL ? strchr(at, ']') : NULL;
+
+	if (line[0] == '[' && end != NULL)
+		memmove(at, end, strlen(end) + 1);
+}
+
 static void
 on_ffmpeg_log(void *context, int level, const char *format, va_list args)
 {
@@ -219,6 +230,7 @@ on_ffmpeg_log(void *context, int level, const char *format, va_list args)
 		return;
 	if (ffmpeg_line[used - 1] == '\n')
 		ffmpeg_line[used - 1] = '\0';
+	remove_address(ffmpeg_line);
 	deliver(ffmpeg_level(level), format, ffmpeg_line);
 	ffmpeg_line[0] = '\0';
 }

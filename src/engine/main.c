@@ -38,9 +38,10 @@ static const char usage[] =
 	"  pg_cctv_engine --config FILE [OPTION]...\n"
 	"\n"
 	"  --url URL         rtsp(s)://, http(s)://, a file or /dev/videoN\n"
-	"  --once            play files once, as fast as possible, then end\n"
-	"  --config FILE     settings, models and cameras as a JSON document; - for\n"
-	"                    standard input, or the document itself\n"
+	"  --once            play a file once, as fast as possible; end when it ends, or\n"
+	"                    when a stream is lost or cannot be opened (status 1)\n"
+	"  --config FILE     a JSON document: settings, models and cameras, or just the\n"
+	"                    fields of one camera; - for standard input, or the JSON itself\n"
 	"  --models-dir DIR  where the models' files are\n"
 	"  --media-dir DIR   where to write snapshots (default: none are written)\n"
 	"  --log-level L     error, warning, info or debug\n"
@@ -142,7 +143,7 @@ run_by_hand(EventQueue *queue, const StandaloneOptions *standalone)
 {
 	ControlOptions options = {.event_fd = STDOUT_FILENO,
 							  .until_ended = true,
-							  .fail_on_error = standalone->once,
+							  .one_attempt = standalone->once,
 							  .any_file = true};
 	char reason[512];
 	DesiredState *state = standalone_state(standalone, reason, sizeof(reason));
@@ -217,7 +218,7 @@ parse_arguments(int argc, char **argv, StandaloneOptions *standalone, bool *work
 	}
 	if (optind == argc && (*worker || standalone->url != NULL || standalone->config != NULL))
 		return -1;
-	fputs(usage, stderr);
+	fputs("Give --url or --config, and nothing but options. Try pg_cctv_engine --help.\n", stderr);
 	return 2;
 }
 

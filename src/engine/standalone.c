@@ -116,6 +116,7 @@ complete_camera(json_t *camera, size_t index, const StandaloneOptions *options,
 
 	set_default(camera, "camera_id", json_integer(index + 1));
 	set_default(camera, "models", json_pack("[s]", "objects"));
+	set_default(camera, "labels", json_pack("[s]", "person"));
 	if (index == 0 && options->url != NULL)
 		json_object_set_new(camera, "url", absolute_url(options->url));
 	if (options->once)
@@ -130,17 +131,31 @@ complete_camera(json_t *camera, size_t index, const StandaloneOptions *options,
 		json_array_append_new(source_paths, json_string(url_path(url)));
 }
 
+/* The document's cameras; without that key its other keys describe the one camera. */
+static json_t *
+cameras_of(json_t *document)
+{
+	json_t *cameras = json_object_get(document, "cameras");
+	json_t *camera;
+
+	if (cameras != NULL)
+		return cameras;
+	camera = json_copy(document);
+	json_object_del(camera, "settings");
+	json_object_del(camera, "models");
+	json_object_set_new(document, "cameras", json_pack("[o]", camera));
+	return json_object_get(document, "cameras");
+}
+
 static void
 complete_cameras(json_t *document, const StandaloneOptions *options)
 {
-	json_t *cameras = member(document, "cameras", json_array);
+	json_t *cameras = cameras_of(document);
 	json_t *source_paths =
 		member(json_object_get(document, "settings"), "source_paths", json_array);
 	json_t *camera;
 	size_t i;
 
-	if (json_array_size(cameras) == 0 && options->url != NULL)
-		json_array_append_new(cameras, json_object());
 	json_array_foreach(cameras, i, camera) complete_camera(camera, i, options, source_paths);
 }
 
@@ -166,7 +181,7 @@ standalone_state(const StandaloneOptions *options, char *reason, size_t reason_s
 	free(text);
 	if (state != NULL && state->ncameras == 0)
 	{
-		snprintf(reason, reason_size, "no camera: give --url or --config");
+		snprintf(reason, reason_size, "--config: there is no camera in it");
 		desired_state_free(state);
 		state = NULL;
 	}

@@ -20,8 +20,9 @@ typedef struct StandaloneOptions
 } StandaloneOptions;
 
 /*
- * Put the options together with the document they name (docs/protocol.md; all of
- * it may be missing).  Returns NULL with a reason when no sense is in it.
+ * Put the options together with the document they name: a desired state
+ * (docs/protocol.md), all of which may be missing, or just one camera's fields.
+ * Defaults are those of cctv.cameras.  Returns NULL with a reason when no sense is in it.
  */
 extern DesiredState *standalone_state(const StandaloneOptions *options, char *reason,
 									  size_t reason_size);
