@@ -198,6 +198,7 @@ cctv_action_report(const char *what, const CctvFailure *failure)
 bool
 cctv_role_is_fit(void)
 {
+	MemoryContext caller = CurrentMemoryContext;
 	HeapTuple tuple;
 	bool fit;
 
@@ -207,5 +208,6 @@ cctv_role_is_fit(void)
 	if (HeapTupleIsValid(tuple))
 		ReleaseSysCache(tuple);
 	CommitTransactionCommand();
+	MemoryContextSwitchTo(caller); /* the commit left us in TopMemoryContext */
 	return fit;
 }
