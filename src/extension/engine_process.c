@@ -138,10 +138,10 @@ void
 cctv_engine_assign(CctvEngine *engine, const int32 *cameras, int count, const char *document)
 {
 	assign_cameras(engine, cameras, count);
-	if (engine->document != NULL && strcmp(engine->document, document) == 0)
+	if (engine->document != NULL && document != NULL && strcmp(engine->document, document) == 0)
 		return;
 	replace_document(engine, document);
-	if (engine->state == CCTV_ENGINE_UP)
+	if (engine->document != NULL && engine->state == CCTV_ENGINE_UP)
 	{
 		cctv_channel_send(&engine->channel, engine->document);
 		cctv_channel_flush(&engine->channel);
@@ -378,6 +378,8 @@ note_end(CctvEngine *engine, int status, int64 now)
 	}
 	if (assigned_cameras(engine) > 0)
 		cctv_ingest_engine_lost(engine->number, psprintf("engine %s", engine->message));
+	if (engine->intended)
+		set_message(engine, NULL);
 }
 
 /* Has the process ended?  Then clear up after it. */

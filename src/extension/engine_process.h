@@ -62,7 +62,7 @@ typedef struct CctvEngine
 extern CctvEngine *cctv_engine_create(int number);
 extern void cctv_engine_free(CctvEngine *engine); /* down only */
 
-/* These cameras and no others; both are copied. */
+/* These cameras and no others, and what to tell it (NULL: nothing); both are copied. */
 extern void cctv_engine_assign(CctvEngine *engine, const int32 *cameras, int count,
 							   const char *document);
 

@@ -58,7 +58,7 @@ end_unwanted(const char *reason)
 	{
 		if (engine->wanted)
 			continue;
-		cctv_engine_assign(engine, NULL, 0, "");
+		cctv_engine_assign(engine, NULL, 0, NULL);
 		cctv_engine_end(engine, reason);
 	}
 }
