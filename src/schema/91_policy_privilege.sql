@@ -1,0 +1,36 @@
+-- The same for zones, rules, schedules and what follows from them.
+
+grant select on cctv.zones, cctv.alert_rules, cctv.schedules to cctv_worker;
+grant execute on function
+	cctv.parse_cron(text),
+	cctv.parse_cron_field(text, text, integer, integer, text[]),
+	cctv.cron_holds(cctv.cron, date),
+	cctv.wall_instant(timestamp, text, boolean),
+	cctv.schedule_has_day(cctv.schedules, date),
+	cctv.schedule_window(cctv.schedules, text, date),
+	cctv.cron_fires(cctv.schedules, text, text, timestamptz, boolean, boolean),
+	cctv.schedule_is_on(cctv.schedules, text, timestamptz),
+	cctv.schedule_edge(cctv.schedules, text, timestamptz),
+	cctv.schedules_of(integer, text, integer),
+	cctv.zone_of(cctv.schedules, integer),
+	cctv.is_scheduled(integer, text, timestamptz, integer),
+	cctv.line_crossing(real[], double precision, double precision, double precision, double precision)
+	to cctv_worker;
+revoke all on type cctv.cron from public;
+grant usage on type cctv.cron to cctv_worker;
+
+create trigger wake after insert or update or delete or truncate on cctv.zones
+	for each statement execute function cctv.wake();
+alter table cctv.zones enable always trigger wake;
+comment on trigger wake on cctv.zones is 'Wakes the worker at commit';
+create trigger wake after insert or update or delete or truncate on cctv.schedules
+	for each statement execute function cctv.wake();
+alter table cctv.schedules enable always trigger wake;
+comment on trigger wake on cctv.schedules is 'Wakes the worker at commit';
+
+select pg_catalog.pg_extension_config_dump('cctv.zones', '');
+select pg_catalog.pg_extension_config_dump('cctv.zones_zone_id_seq', '');
+select pg_catalog.pg_extension_config_dump('cctv.alert_rules', '');
+select pg_catalog.pg_extension_config_dump('cctv.alert_rules_rule_id_seq', '');
+select pg_catalog.pg_extension_config_dump('cctv.schedules', '');
+select pg_catalog.pg_extension_config_dump('cctv.schedules_schedule_id_seq', '');
