@@ -18,6 +18,9 @@
 #define PROBE_BYTES "1000000"
 #define ANALYZE_US "2000000"
 
+/* A protocol's own time-out may fire this much before ours. */
+#define TIMEOUT_SLACK_US (CLOCK_SECOND / 4)
+
 /* What a polite goodbye to a server may take. */
 #define CLOSE_US (CLOCK_SECOND / 5)
 
@@ -30,6 +33,7 @@ struct Source
 	AVFormatContext *format;
 	AVStream *video;
 	const atomic_bool *stop;
+	bool timed_out;
 	bool closing; /* stop no longer interrupts: see source_close */
 	int64_t deadline_us;
 };
@@ -37,11 +41,13 @@ struct Source
 static int
 interrupted(void *arg)
 {
-	const Source *source = arg;
+	Source *source = arg;
 
 	if (*source->stop && !source->closing)
 		return 1;
-	return clock_monotonic_us() >= source->deadline_us;
+	if (clock_monotonic_us() >= source->deadline_us)
+		source->timed_out = true;
+	return source->timed_out;
 }
 
 bool
@@ -82,6 +88,9 @@ explain(const Source *source, int code, char *reason, size_t size)
 		snprintf(reason, size, "stopped");
 		return SOURCE_STOPPED;
 	}
+	/* A time-out inside a protocol takes many shapes by the time it gets here. */
+	if (source->timed_out || clock_monotonic_us() >= source->deadline_us - TIMEOUT_SLACK_US)
+		code = AVERROR(ETIMEDOUT);
 	switch (code)
 	{
 		case AVERROR_HTTP_UNAUTHORIZED:
@@ -102,9 +111,13 @@ explain(const Source *source, int code, char *reason, size_t size)
 		case AVERROR_EOF:
 			snprintf(reason, size, "the stream ended");
 			return SOURCE_LOST;
-		case AVERROR_EXIT:
-			snprintf(reason, size, "no answer in time");
+		case AVERROR_HTTP_SERVER_ERROR:
+			snprintf(reason, size, "the server reports an error of its own (5xx)");
 			return SOURCE_LOST;
+		case AVERROR(ECONNREFUSED):
+			snprintf(reason, size, "connection refused");
+			return SOURCE_LOST;
+		case AVERROR_EXIT:
 		case AVERROR(ETIMEDOUT):
 			snprintf(reason, size, "no answer in time");
 			return SOURCE_LOST;
@@ -119,7 +132,9 @@ explain(const Source *source, int code, char *reason, size_t size)
 		return code == AVERROR(ENOMEM) ? SOURCE_LOST : SOURCE_WRONG;
 	}
 	if (code == AVERROR_INVALIDDATA)
-		snprintf(reason, size, "what the server sends is not a video stream");
+		snprintf(reason, size, "%s",
+				 source->video != NULL ? "the stream broke off"
+									   : "what the server sends is not a video stream");
 	else if (*detail != '\0' && code == AVERROR(EIO))
 		snprintf(reason, size, "%s", detail);
 	else
@@ -333,6 +348,7 @@ source_close(Source *source)
 	if (source == NULL)
 		return;
 	source->closing = true;
+	source->timed_out = false;
 	source->deadline_us = clock_monotonic_us() + CLOSE_US;
 	avformat_close_input(&source->format);
 	free(source);
@@ -348,6 +364,12 @@ source_read(Source *source, AVPacket *packet, int64_t deadline_us, char *reason,
 
 		if (code == AVERROR(EAGAIN))
 			continue;
+		/* What a parser still held when it was cut off is no sign of life. */
+		if (code >= 0 && source->timed_out)
+		{
+			av_packet_unref(packet);
+			code = AVERROR(ETIMEDOUT);
+		}
 		if (code >= 0 && packet->stream_index == source->video->index)
 			return SOURCE_OK;
 		if (code >= 0)
