@@ -31,7 +31,7 @@ create table cctv.models (
 
 comment on table cctv.models is 'Detectors that cameras can use';
 comment on column cctv.models.name is 'Name, as cameras.models gives it';
-comment on column cctv.models.kind is 'How the outputs are decoded: efficientdet';
+comment on column cctv.models.kind is 'How the outputs are decoded: efficientdet or ultraface';
 comment on column cctv.models.file is 'Weights, relative to cctv.models_dir';
 comment on column cctv.models.runtime is 'What runs it: onnxruntime, opencv, or auto (the first that is there)';
 comment on column cctv.models.input_width is 'Width of the network''s input in pixels';
@@ -43,9 +43,12 @@ comment on column cctv.models.options is 'What else the decode of this kind take
 comment on column cctv.models.licence is 'Licence of the weights';
 comment on column cctv.models.builtin is 'Came with the extension; pg_dump leaves it out';
 
-insert into cctv.models (name, kind, file, input_width, input_height, labels, licence, builtin)
-values ('objects', 'efficientdet', 'efficientdet-lite1.onnx', 384, 384,
-	'{person,bicycle,car,motorcycle,bus,truck,bird,cat,dog}', 'Apache-2.0', true);
+insert into cctv.models
+	(name, kind, file, input_width, input_height, labels, min_confidence, nms_iou, licence, builtin)
+values
+	('objects', 'efficientdet', 'efficientdet-lite1.onnx', 384, 384,
+		'{person,bicycle,car,motorcycle,bus,truck,bird,cat,dog}', 0.3, 0.5, 'Apache-2.0', true),
+	('faces', 'ultraface', 'ultraface.onnx', 320, 240, '{face}', 0.7, 0.3, 'MIT', true);
 
 -- Raise an error unless every model exists and one of them knows every label.
 -- Called by add_camera() and on UPDATE, but not on INSERT: a restore may load
@@ -76,7 +79,7 @@ begin
 		raise exception 'no model of the camera knows the label "%"', unknown
 			using errcode = 'invalid_parameter_value',
 				hint = (
-					select 'Known labels: ' || string_agg(l, ', ') || '.'
+					select 'Known labels: ' || coalesce(string_agg(l, ', '), 'none') || '.'
 					from cctv.models as r, unnest(r.labels) as l
 					where r.name = any (models));
 	end if;

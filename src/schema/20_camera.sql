@@ -29,7 +29,8 @@ create table cctv.cameras (
 	purge boolean not null default false,
 	constraint name_of_1_to_128_characters check (
 		name ~ '^[^[:cntrl:]]{1,128}$' and name = btrim(name) and name <> ''),
-	constraint location_up_to_256_characters check (location ~ '^[^[:cntrl:]]{0,256}$'),
+	constraint location_up_to_256_characters check (
+		length(location) <= 256 and location !~ '[[:cntrl:]]'),
 	-- The trigger camera_credentials says what is wrong with a URL; these hold
 	-- the line when triggers are off.
 	constraint url_without_credentials check (
@@ -110,9 +111,6 @@ create function cctv.camera_changed() returns trigger
 	set search_path = pg_catalog, pg_temp
 	as $$
 begin
-	if new.removed_at is not null then
-		new.enabled := false;
-	end if;
 	if new.enabled then
 		if tg_op = 'INSERT' then
 			new.run := greatest(new.run, 1);

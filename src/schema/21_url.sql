@@ -65,7 +65,7 @@ begin
 	elsif part[4] ~ '@' then
 		problem := 'There is an @ behind the host.';
 		mend := 'Percent-encode / ? and # in a password (%2F %3F %23), and @ in a path (%40).';
-	elsif url ~ '\s' then
+	elsif part[3] || part[4] ~ '\s' then
 		problem := 'It holds a space.';
 		mend := 'Percent-encode it as %20.';
 	elsif part[3] !~ '^(\[[0-9A-Fa-f:.]+\]|[^]:[]+)(:[0-9]{1,5})?$' then

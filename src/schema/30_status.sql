@@ -145,12 +145,13 @@ comment on column cctv.state_change.message is 'Why, in words';
 comment on column cctv.state_change.at is 'When it changed';
 
 -- What cctv_camera_state carries about a change.
-create function cctv.state_payload(event cctv.camera_events) returns text
+create function cctv.state_payload(event cctv.camera_events, detail text default current_setting('cctv.notify_detail', true))
+	returns text
 	language sql stable
 	set search_path = pg_catalog, pg_temp
 	set timezone = 'UTC'
 	as $$
-	select case current_setting('cctv.notify_detail', true)
+	select case detail
 		when 'id' then row_to_json(brief)
 		else row_to_json(full_)
 	end::text
@@ -161,7 +162,7 @@ create function cctv.state_payload(event cctv.camera_events) returns text
 				left(event.message, 500) as message, event.at) as full_
 	where c.camera_id = event.camera_id
 $$;
-comment on function cctv.state_payload(cctv.camera_events) is
+comment on function cctv.state_payload(cctv.camera_events, text) is
 	'Payload of a notification on cctv_camera_state, one JSON object';
 
 -- Bring camera_status to the last of the changes of each camera, with history

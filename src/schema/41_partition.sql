@@ -165,7 +165,7 @@ begin
 	for i in 0 .. days_ahead loop
 		begin
 			perform cctv.make_partition(today + i);
-		exception when lock_not_available then
+		exception when lock_not_available or duplicate_table or unique_violation then
 			raise debug 'partition of % is made later: %', today + i, sqlerrm;
 		end;
 	end loop;

@@ -44,12 +44,13 @@ comment on column cctv.report.inference_ms is 'Milliseconds of inference spent o
 
 -- What cctv_alert carries about an alert.  Lengths are bounded by the tables,
 -- so it stays below the 8000 bytes of a notification.
-create function cctv.alert_payload(alert cctv.alerts) returns text
+create function cctv.alert_payload(alert cctv.alerts, detail text default current_setting('cctv.notify_detail', true))
+	returns text
 	language sql stable
 	set search_path = pg_catalog, pg_temp
 	set timezone = 'UTC'
 	as $$
-	select case current_setting('cctv.notify_detail', true)
+	select case detail
 		when 'id' then row_to_json(brief)
 		else row_to_json(full_)
 	end::text
@@ -61,7 +62,7 @@ create function cctv.alert_payload(alert cctv.alerts) returns text
 				alert.snapshot) as full_
 	where c.camera_id = alert.camera_id
 $$;
-comment on function cctv.alert_payload(cctv.alerts) is
+comment on function cctv.alert_payload(cctv.alerts, text) is
 	'Payload of a notification on cctv_alert, one JSON object';
 
 -- The one rule so far: a track of a label that its camera asks for raises one

@@ -89,6 +89,7 @@ begin
 				then 'is of a time in the future'
 				when l.type = 'objects' and jsonb_typeof(l.body -> 'objects') is distinct from 'array'
 				then 'has no array of objects'
+				when l.type in ('track_end', 'snapshot') and l.body ->> 'track' is null then 'names no track'
 			end) as p (problem);
 	if problem is not null then
 		raise exception '%', problem
@@ -241,8 +242,9 @@ begin
 	), detection as (
 		insert into cctv.detections (at, track_id, camera_id, confidence, x, y, w, h, stationary, label, model,
 			attributes)
+		-- An object without a track has none by its own fault: not null says so.
 		select at, track_id, camera_id, confidence, x, y, w, h, stationary, label, model, attributes
-		from object join track using (session, track)
+		from object left join track using (session, track)
 	)
 	select array_agg(row(track_id, camera_id, at, label, confidence, x, y, w, h, snapshot, decoded_at,
 			inference_ms)::cctv.report order by n)
@@ -282,14 +284,17 @@ create function cctv.store_track_ends(lines cctv.event_line[]) returns void
 	set search_path = pg_catalog, pg_temp
 	as $$
 begin
-	with gone as (
+	with told as (
+		select l.session, (l.body ->> 'track')::integer as track,
+			max(least((l.body ->> 'last_seen')::timestamptz, l.at)) as last_seen
+		from unnest(lines) as l
+		where l.type = 'track_end'
+		group by 1, 2
+	), gone as (
 		update cctv.tracks as t
-		set last_seen = seen.last, ended_at = seen.last
-		from unnest(lines) as l,
-			lateral (select least((l.body ->> 'last_seen')::timestamptz, l.at)) as told (last_seen),
-			lateral (select greatest(told.last_seen, t.last_seen)) as seen (last)
-		where l.type = 'track_end' and t.session = l.session
-			and t.engine_track = (l.body ->> 'track')::integer and t.ended_at is null
+		set last_seen = greatest(t.last_seen, told.last_seen), ended_at = greatest(t.last_seen, told.last_seen)
+		from told
+		where t.session = told.session and t.engine_track = told.track and t.ended_at is null
 		returning t.track_id, t.ended_at
 	)
 	update cctv.alerts as a set ended_at = gone.ended_at
