@@ -1,6 +1,10 @@
 -- The same for zones, rules, schedules and what follows from them.
 
-grant select on cctv.zones, cctv.alert_rules, cctv.schedules to cctv_worker;
+alter table cctv.notifications owner to cctv_worker;
+alter table cctv.event_counter owner to cctv_worker;
+alter function cctv.number_event() owner to cctv_worker;
+grant select on cctv.zones, cctv.alert_rules, cctv.schedules, cctv.consumers to cctv_worker;
+alter view cctv.v_consumers owner to cctv_worker;
 grant execute on function
 	cctv.parse_cron(text),
 	cctv.parse_cron_field(text, text, integer, integer, text[]),
@@ -14,9 +18,13 @@ grant execute on function
 	cctv.schedules_of(integer, text, integer),
 	cctv.zone_of(cctv.schedules, integer),
 	cctv.is_scheduled(integer, text, timestamptz, integer),
+	cctv.notification_payload(cctv.notifications),
+	cctv.raise_notifications(cctv.notifications[], boolean),
+	cctv.next_seq(),
+	cctv.last_seq(),
 	cctv.line_crossing(real[], double precision, double precision, double precision, double precision)
 	to cctv_worker;
-revoke all on type cctv.cron from public;
+revoke all on type cctv.cron, cctv.event from public;
 grant usage on type cctv.cron to cctv_worker;
 
 create trigger wake after insert or update or delete or truncate on cctv.zones
@@ -34,3 +42,8 @@ select pg_catalog.pg_extension_config_dump('cctv.alert_rules', '');
 select pg_catalog.pg_extension_config_dump('cctv.alert_rules_rule_id_seq', '');
 select pg_catalog.pg_extension_config_dump('cctv.schedules', '');
 select pg_catalog.pg_extension_config_dump('cctv.schedules_schedule_id_seq', '');
+select pg_catalog.pg_extension_config_dump('cctv.notifications', '');
+select pg_catalog.pg_extension_config_dump('cctv.notifications_notification_id_seq', '');
+select pg_catalog.pg_extension_config_dump('cctv.notification_reads', '');
+select pg_catalog.pg_extension_config_dump('cctv.event_counter', '');
+select pg_catalog.pg_extension_config_dump('cctv.consumers', '');
