@@ -47,42 +47,26 @@ ends_url(char c)
 /*
  * Where the credentials of the URL whose authority starts at p end (the byte
  * after '@'), or NULL when it has none.  A password typed in raw may hold '/',
- * '?' or '@', so the last '@' counts if what precedes it looks like user:word.
+ * '?' or '@': after a colon the last '@' of the URL counts, even if this hides
+ * a host with a port whose path happens to hold one.
  */
 static const char *
 credentials_end(const char *p)
 {
 	const char *at = NULL;
-	const char *last = NULL;
-	const char *colon = NULL;
-	const char *s;
+	bool colon = false;
+	bool authority = true;
 
-	for (s = p; !ends_url(*s) && *s != '/' && *s != '?' && *s != '#'; s++)
+	for (; !ends_url(*p); p++)
 	{
-		if (*s == '@')
-			at = s;
-		if (*s == ':' && colon == NULL)
-			colon = s;
+		if (*p == '/' || *p == '?' || *p == '#')
+			authority = false;
+		else if (*p == ':' && authority)
+			colon = true;
+		else if (*p == '@' && (authority || colon))
+			at = p;
 	}
-	if (at == NULL)
-	{
-		/* host:port is followed by digits only; anything else is a password. */
-		const char *digit = colon;
-
-		if (colon == NULL || *p == '[')
-			return NULL;
-		do
-			digit++;
-		while (isdigit((unsigned char) *digit));
-		if (digit == s)
-			return NULL;
-	}
-	for (; !ends_url(*s); s++)
-		if (*s == '@')
-			last = s;
-	if (last == NULL || colon == NULL)
-		last = at;
-	return last != NULL ? last + 1 : NULL;
+	return at != NULL ? at + 1 : NULL;
 }
 
 /* Is the word that ends just before '=' at p the name of a secret? */

@@ -7,8 +7,8 @@
 
 #include "clock.h"
 
-/* A frame this part of an interval early is taken: timestamps jitter. */
-#define EARLY_PART 8
+/* A frame at most this early, or an eighth of an interval, is taken: timestamps jitter. */
+#define EARLY_US 20000
 
 void
 sampler_init(Sampler *sampler, double fps)
@@ -27,7 +27,9 @@ sampler_set_fps(Sampler *sampler, double fps)
 bool
 sampler_take(Sampler *sampler, int64_t at_us)
 {
-	if (sampler->started && at_us + sampler->interval_us / EARLY_PART < sampler->next_us)
+	int64_t early_us = sampler->interval_us / 8 < EARLY_US ? sampler->interval_us / 8 : EARLY_US;
+
+	if (sampler->started && at_us + early_us < sampler->next_us)
 		return false;
 	/*
 	 * Due times lie on a grid, so that 15 frames a second sampled at 4 give 4

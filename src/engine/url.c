@@ -188,7 +188,7 @@ url_take_credentials(const char *url, char **bare, char **username, char **passw
 	*bare = strdup(url);
 	if (*bare == NULL)
 		return false;
-	if (authority == NULL || strncasecmp(url, "file:", 5) == 0)
+	if (authority == NULL || *url_path(url) == '/')
 		return true;
 	authority += 3;
 	for (const char *p = authority; *p != '\0' && *p != '/' && *p != '?' && *p != '#'; p++)
