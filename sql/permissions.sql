@@ -77,3 +77,33 @@ select cctv.ingest('[]');
 select count(*) from cctv.assign_engines(16) where camera_id = -1;
 
 rollback;
+
+-- DROP EXTENSION takes everything along, partitions too.
+begin;
+select cctv.maintain();
+drop extension pg_cctv;
+select relname from pg_class where relname ~ '^detections_[0-9]';
+select nspname from pg_namespace where nspname = 'cctv';
+-- A worker's role that could do too much, or that somebody could become, is
+-- refused.
+create role regress_cctv_nobody;
+alter role cctv_worker createdb;
+create extension pg_cctv;
+alter role cctv_worker nocreatedb superuser;
+create extension pg_cctv;
+alter role cctv_worker nosuperuser nologin;
+create extension pg_cctv;
+alter role cctv_worker login;
+grant cctv_worker to regress_cctv_nobody;
+create extension pg_cctv;
+revoke cctv_worker from regress_cctv_nobody;
+grant regress_cctv_nobody to cctv_worker;
+create extension pg_cctv;
+revoke regress_cctv_nobody from cctv_worker;
+-- So is a schema that somebody else has made.
+create schema cctv;
+create extension pg_cctv;
+drop schema cctv;
+create extension pg_cctv;
+select count(*) from cctv.cameras;
+rollback;

@@ -59,6 +59,8 @@ comment on column cctv.tracks.snapshot is 'Picture of it, relative to cctv.media
 -- No foreign keys here, on purpose: ingest writes a detection together with its
 -- track and knows the camera; two look-ups a row would cost more than the row;
 -- and pg_restore loads partitions, which belong to no extension, in any order.
+-- The primary key is each partition's own: pg_restore attaches a partition
+-- first and indexes it last, which an index here would make a conflict.
 create table cctv.detections (
 	at timestamptz not null,
 	track_id bigint not null,
@@ -72,7 +74,6 @@ create table cctv.detections (
 	label text not null,
 	model text not null,
 	attributes jsonb,
-	primary key (camera_id, at, track_id),
 	constraint confidence_from_0_to_1 check (confidence between 0 and 1),
 	constraint box_in_frame check (
 		x >= 0 and y >= 0 and w > 0 and h > 0 and x + w <= 1.001::real and y + h <= 1.001::real),

@@ -37,7 +37,8 @@ begin
 	if to_regclass('cctv.' || partition) is not null then
 		return;
 	end if;
-	execute format('create table cctv.%I (like cctv.detections including all)', partition);
+	execute format('create table cctv.%I (like cctv.detections including all excluding comments, '
+		'primary key (camera_id, at, track_id))', partition);
 	execute format('comment on table cctv.%I is %L', partition, 'Detections of ' || day || ' (UTC)');
 	execute format('alter table cctv.detections attach partition cctv.%I for values from (%L) to (%L)',
 		partition, cctv.day_start(day), cctv.day_start(day + 1));

@@ -59,8 +59,8 @@ begin
 	select array_agg(row(l.n, l.type, l.camera_id, l.session, l.seq, l.at, c.url like '/%', l.body)::cctv.event_line
 			order by l.n) filter (where c.removed_at is null),
 			array_agg(distinct l.type collate "C"),
-			min(l.at::date) filter (where l.type = 'objects'),
-			max(l.at::date) filter (where l.type = 'objects'),
+			(min(l.at) filter (where l.type = 'objects'))::date,
+			(max(l.at) filter (where l.type = 'objects'))::date,
 			min(format('event %s of the batch %s', l.n, p.problem)) filter (where p.problem is not null)
 		into lines, types, first_day, last_day, problem
 		from (
