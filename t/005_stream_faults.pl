@@ -85,7 +85,7 @@ wait_sql($node,
 my ($frozen) = sql_value($node,
 	"select string_agg(distinct e.message, ' / ') from cctv.camera_events e join cctv.cameras c using (camera_id)"
 	  . " where c.name = 'freezing' and e.state = 'reconnecting'");
-like($frozen, qr/frame|stall|timed? ?out/i, 'freezing: the message speaks of frames');
+like($frozen, qr/picture|frame/i, 'freezing: the message speaks of pictures');
 wait_sql($node,
 	"select count(*) >= 2 from cctv.camera_events e join cctv.cameras c using (camera_id)"
 	  . " where c.name = 'freezing' and e.state = 'running'",

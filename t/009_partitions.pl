@@ -50,7 +50,7 @@ $node->safe_psql('postgres', "update cctv.cameras set retention = '1 day', file_
 
 # Live work goes on meanwhile.
 my $server = rtsp_camera('vtest.mp4');
-add_camera($node, 'live', $server->url);
+add_camera($node, 'live', $server->url, retention => '1 day');
 wait_running($node, 'live');
 my $alerts = "select count(*) from cctv.alerts join cctv.cameras using (camera_id) where name = 'live'";
 wait_sql($node, "select ($alerts) >= 1", 'alerts of a live camera');

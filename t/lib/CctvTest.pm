@@ -9,6 +9,7 @@ use strict;
 use warnings;
 
 use Exporter 'import';
+use File::Copy qw(copy);
 use JSON::PP ();
 use Time::HiRes qw(time usleep);
 use PostgreSQL::Test::Cluster;
@@ -45,8 +46,8 @@ sub media
 # Clusters
 #
 
-# The engine binary of this cluster: a link of its own, so that its processes
-# can be told from those of another test by their command line.
+# The engine binary of this cluster: a copy of its own, so that its processes
+# can be told from those of another test.
 sub engine_path
 {
 	my ($node) = @_;
@@ -95,12 +96,13 @@ sub cctv_standby
 	return $node;
 }
 
-# Make the cluster's own link to the installed engine.
+# Give the cluster a copy of the installed engine.
 sub configure_engine
 {
 	my ($node) = @_;
 	my $installed = $node->config_data('--bindir') . '/pg_cctv_engine';
-	symlink($installed, engine_path($node)) or die "symlink: $!";
+	copy($installed, engine_path($node)) or die "copy $installed: $!";
+	chmod(0755, engine_path($node));
 	return;
 }
 
@@ -243,7 +245,8 @@ sub alive
 	return defined $state && $state ne 'Z';
 }
 
-# Engines of this cluster, found in /proc and not in what the database says.
+# Engines of this cluster, found in /proc and not in what the database says: by
+# their executable or, for a script, by their command line.
 sub engine_pids
 {
 	my ($node) = @_;
@@ -251,13 +254,13 @@ sub engine_pids
 	my @pids;
 	foreach my $directory (glob('/proc/[0-9]*'))
 	{
-		open(my $file, '<', "$directory/cmdline") or next;
-		local $/;
-		my $command = <$file> // next;
 		my ($pid) = $directory =~ /(\d+)$/;
-		push @pids, $pid if index($command, $path) >= 0 && alive($pid);
+		my $program = readlink("$directory/exe") // next;
+		$program .= ' ' . (eval { slurp_file("$directory/cmdline") } // '') if $program =~ /perl/;
+		push @pids, $pid if index($program, $path) >= 0 && alive($pid);
 	}
-	return sort { $a <=> $b } @pids;
+	@pids = sort { $a <=> $b } @pids;
+	return @pids;
 }
 
 sub backend_pids
@@ -354,6 +357,11 @@ sub show_cluster
 	diag(sql_value($node,
 			"select coalesce(string_agg(to_jsonb(s)::text, e'\\n'), 'no camera_status')"
 			  . ' from cctv.camera_status s', $database));
+	foreach my $table (qw(camera_events sessions engine_status))
+	{
+		diag("$table: " . sql_value($node,
+				"select coalesce(string_agg(to_jsonb(s)::text, e'\\n'), 'none') from (select * from cctv.$table limit 40) s", $database));
+	}
 	diag(sql_value($node,
 			"select coalesce(string_agg(pid || ' ' || backend_type || ' ' || coalesce(state, '-') || ' '"
 			  . " || coalesce(wait_event, '-') || ' ' || left(query, 80), e'\\n'), '')"
