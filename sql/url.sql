@@ -63,6 +63,7 @@ create function pg_temp.secrets() returns table (camera text, url text, detect_u
 	language sql as $$
 	select c.name, c.url, c.detect_url, s.authority, s.username, s.password
 	from cctv.cameras as c left join cctv.camera_secrets as s using (camera_id)
+	where c.name = 'door'
 	order by 1, 4
 $$;
 select * from pg_temp.secrets();

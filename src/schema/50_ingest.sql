@@ -89,7 +89,8 @@ begin
 				then 'is of a time in the future'
 				when l.type = 'objects' and jsonb_typeof(l.body -> 'objects') is distinct from 'array'
 				then 'has no array of objects'
-				when l.type in ('track_end', 'snapshot') and l.body ->> 'track' is null then 'names no track'
+				when l.type in ('track_end', 'snapshot') and (l.body ->> 'track')::integer is null
+				then 'names no track'
 			end) as p (problem);
 	if problem is not null then
 		raise exception '%', problem
