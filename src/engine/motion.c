@@ -25,8 +25,8 @@
 /* Time constants, in seconds. */
 #define BACKGROUND_TAU 5.0f	 /* an unmoving cell follows the daylight */
 #define DEVIATION_TAU 10.0f	 /* and its noise */
-#define STILL_TAU 30.0f		 /* what differs but stands still: a parked car */
-#define MOVING_TAU 120.0f	 /* what differs and changes */
+#define FRONT_TAU 120.0f	 /* what stands in front of it is not the background */
+#define STILL_S 10.0f		 /* unless it has stood still for so long: a parked car */
 #define RESTLESS_TAU 20.0f	 /* memory of flicker */
 #define CALIBRATION_TAU 0.3f /* the background while it is being learnt */
 
@@ -77,6 +77,7 @@ struct Motion
 	float *mean;
 	float *deviation;
 	float *restless; /* flickers lately */
+	float *still;	 /* seconds it has differed without changing */
 	float *previous; /* the grid of the frame before */
 	float *beyond;	 /* 1 where that was off by more than the undamped threshold */
 	uint8_t *marks;	 /* Mark */
@@ -121,12 +122,14 @@ free_cells(Motion *motion)
 	free(motion->mean);
 	free(motion->deviation);
 	free(motion->restless);
+	free(motion->still);
 	free(motion->previous);
 	free(motion->marks);
 	free(motion->kept);
 	free(motion->beyond);
 	free(motion->stack);
-	motion->mean = motion->deviation = motion->restless = motion->previous = motion->beyond = NULL;
+	motion->mean = motion->deviation = motion->restless = NULL;
+	motion->still = motion->previous = motion->beyond = NULL;
 	motion->marks = motion->kept = NULL;
 	motion->stack = NULL;
 }
@@ -140,14 +143,15 @@ allocate_cells(Motion *motion)
 	motion->mean = malloc(n * sizeof(float));
 	motion->deviation = malloc(n * sizeof(float));
 	motion->restless = malloc(n * sizeof(float));
+	motion->still = malloc(n * sizeof(float));
 	motion->previous = malloc(n * sizeof(float));
 	motion->beyond = malloc(n * sizeof(float));
 	motion->marks = malloc(n);
 	motion->kept = malloc(n);
 	motion->stack = malloc(n * sizeof(int));
 	return motion->mean != NULL && motion->deviation != NULL && motion->restless != NULL &&
-		   motion->previous != NULL && motion->marks != NULL && motion->kept != NULL &&
-		   motion->beyond != NULL && motion->stack != NULL;
+		   motion->still != NULL && motion->previous != NULL && motion->marks != NULL &&
+		   motion->kept != NULL && motion->beyond != NULL && motion->stack != NULL;
 }
 
 void
@@ -208,6 +212,7 @@ start_calibration(Motion *motion, int64_t at_us)
 	for (int i = 0; i < n; i++)
 	{
 		motion->restless[i] = 0;
+		motion->still[i] = 0;
 		motion->beyond[i] = 0;
 		motion->deviation[i] = DEVIATION_START;
 	}
@@ -220,20 +225,34 @@ start_calibration(Motion *motion, int64_t at_us)
 	motion->changed_since_us = -1;
 }
 
+enum
+{
+	RATIOS_PER_UNIT = 128, /* bins of the ratio of new to old brightness */
+	RATIO_BINS = 2 * RATIOS_PER_UNIT,
+	RATIO_SPREAD = 4 /* bins on either side that count as the same ratio */
+};
+
+static int
+support_of(const int *histogram, int bin)
+{
+	int support = 0;
+
+	for (int i = bin - RATIO_SPREAD; i <= bin + RATIO_SPREAD; i++)
+		if (i >= 0 && i < RATIO_BINS)
+			support += histogram[i];
+	return support;
+}
+
 /*
  * Scale the background by the change of exposure: the median, over the cells,
- * of new to old brightness.  The median ignores whatever moves in less than
- * half of the frame; a ratio far from one is no exposure but another scene.
+ * of new to old brightness.  More cells must agree on it than have not changed
+ * at all, or something large has come into the picture; and a ratio far from
+ * one is no exposure but another scene.
  */
 static void
 compensate_gain(Motion *motion)
 {
-	enum
-	{
-		PER_UNIT = 128,
-		BINS = 2 * PER_UNIT
-	};
-	int histogram[BINS] = {0};
+	int histogram[RATIO_BINS] = {0};
 	int n = motion->grid.columns * motion->grid.rows;
 	int total = 0;
 	int below = 0;
@@ -247,8 +266,8 @@ compensate_gain(Motion *motion)
 		/* Too dark or too bright to follow the exposure. */
 		if (motion->mean[i] < 16 || motion->mean[i] > 240)
 			continue;
-		bin = (int) (motion->grid.cells[i] / motion->mean[i] * PER_UNIT + 0.5f);
-		histogram[bin < BINS ? bin : BINS - 1]++;
+		bin = (int) (motion->grid.cells[i] / motion->mean[i] * RATIOS_PER_UNIT + 0.5f);
+		histogram[bin < RATIO_BINS ? bin : RATIO_BINS - 1]++;
 		total++;
 	}
 	if (total == 0)
@@ -256,8 +275,9 @@ compensate_gain(Motion *motion)
 	while (below + histogram[median] <= total / 2)
 		below += histogram[median++];
 
-	gain = (float) median / PER_UNIT;
-	if (fabsf(gain - 1) < 0.02f || gain < 0.6f || gain > 1.6f)
+	gain = (float) median / RATIOS_PER_UNIT;
+	if (fabsf(gain - 1) < 0.02f || gain < 0.6f || gain > 1.6f ||
+		support_of(histogram, median) <= support_of(histogram, RATIOS_PER_UNIT))
 		return;
 	for (int i = 0; i < n; i++)
 		motion->mean[i] *= gain;
@@ -454,9 +474,9 @@ learn(Motion *motion, float dt, float threshold)
 	float *restrict mean = motion->mean;
 	float *restrict deviation = motion->deviation;
 	float *restrict restless = motion->restless;
+	float *restrict still = motion->still;
 	float background = rate(dt, BACKGROUND_TAU);
-	float still = rate(dt, STILL_TAU);
-	float moving = rate(dt, MOVING_TAU);
+	float front = rate(dt, FRONT_TAU);
 	float noise = rate(dt, DEVIATION_TAU);
 	float forget = 1 - rate(dt, RESTLESS_TAU);
 	int n = motion->grid.columns * motion->grid.rows;
@@ -464,12 +484,14 @@ learn(Motion *motion, float dt, float threshold)
 	for (int i = 0; i < n; i++)
 	{
 		float off = cells[i] - mean[i];
-		float change = fabsf(cells[i] - previous[i]);
-		float front = change > WEAK * threshold ? moving : still;
+		float changing = fabsf(cells[i] - previous[i]) > WEAK * threshold ? 1.0f : 0.0f;
 		float behind = kept[i] == MARK_NONE ? 1.0f : 0.0f;
+		float settled = still[i] > STILL_S ? 1.0f : behind;
 		float spread = minf(fabsf(off), DEVIATION_MAX) - deviation[i];
 
-		mean[i] += (behind * background + (1 - behind) * front) * off;
+		/* Who passes a parked car does not make it move. */
+		still[i] = (1 - behind) * maxf(still[i] + dt * (1 - 3 * changing), 0);
+		mean[i] += (settled * background + (1 - settled) * front) * off;
 		deviation[i] = maxf(deviation[i] + behind * noise * spread, DEVIATION_MIN);
 		restless[i] *= forget;
 	}

@@ -35,7 +35,8 @@ compare(const void *first, const void *second)
 void
 sort_objects(Object *objects, int n)
 {
-	qsort(objects, n, sizeof(*objects), compare);
+	if (n > 1)
+		qsort(objects, n, sizeof(*objects), compare);
 }
 
 int

@@ -18,8 +18,13 @@
  * thread, and making a scaler costs as much as using it.
  */
 #define SCALERS 8
-/* swscale's vector code may write up to this much behind a row, so also behind each plane. */
+/* swscale's vector code may write up to this much behind a row. */
 #define SLACK 64
+/*
+ * Source rows read for one row of the input.  Of a frame many times the size
+ * of the input the others are skipped: each costs as much as one that counts.
+ */
+#define ROWS_READ 2.5
 
 typedef struct Scaler
 {
@@ -31,7 +36,6 @@ typedef struct Scaler
 	enum AVColorRange range;
 	int out_width;
 	int out_height;
-	enum AVPixelFormat out_format;
 	uint64_t used; /* turn of the last use */
 } Scaler;
 
@@ -40,7 +44,7 @@ struct Preprocessor
 	Scaler scalers[SCALERS];
 	uint64_t turn;
 	AVFrame *view;	 /* the region, sharing the frame's planes */
-	uint8_t *levels; /* RGB, packed or planar */
+	uint8_t *levels; /* packed RGB */
 	size_t levels_size;
 	float *tensor;
 	size_t tensor_size;
@@ -143,23 +147,25 @@ scaler_fits(const Scaler *a, const Scaler *b)
 {
 	return a->width == b->width && a->height == b->height && a->format == b->format &&
 		   a->space == b->space && a->range == b->range && a->out_width == b->out_width &&
-		   a->out_height == b->out_height && a->out_format == b->out_format;
+		   a->out_height == b->out_height;
 }
 
-static bool
-full_range(const Scaler *scaler)
+/* The formats that only say full range another way; swscale warns of them. */
+static void
+settle_range(Scaler *scaler)
 {
-	switch (scaler->format)
-	{
-		case AV_PIX_FMT_YUVJ420P:
-		case AV_PIX_FMT_YUVJ422P:
-		case AV_PIX_FMT_YUVJ440P:
-		case AV_PIX_FMT_YUVJ444P:
-		case AV_PIX_FMT_YUVJ411P:
-			return true;
-		default:
-			return scaler->range == AVCOL_RANGE_JPEG;
-	}
+	static const enum AVPixelFormat same[][2] = {
+		{AV_PIX_FMT_YUVJ420P, AV_PIX_FMT_YUV420P}, {AV_PIX_FMT_YUVJ422P, AV_PIX_FMT_YUV422P},
+		{AV_PIX_FMT_YUVJ440P, AV_PIX_FMT_YUV440P}, {AV_PIX_FMT_YUVJ444P, AV_PIX_FMT_YUV444P},
+		{AV_PIX_FMT_YUVJ411P, AV_PIX_FMT_YUV411P},
+	};
+
+	for (size_t i = 0; i < sizeof(same) / sizeof(same[0]); i++)
+		if (scaler->format == same[i][0])
+		{
+			scaler->format = same[i][1];
+			scaler->range = AVCOL_RANGE_JPEG;
+		}
 }
 
 static struct SwsContext *
@@ -168,11 +174,12 @@ make_scaler(const Scaler *wanted)
 	/* Bilinear scaling down averages over all the pixels it covers. */
 	struct SwsContext *context =
 		sws_getContext(wanted->width, wanted->height, wanted->format, wanted->out_width,
-					   wanted->out_height, wanted->out_format, SWS_BILINEAR, NULL, NULL, NULL);
+					   wanted->out_height, AV_PIX_FMT_RGB24, SWS_BILINEAR, NULL, NULL, NULL);
 
 	/* Fails for formats without colour space, harmlessly. */
 	if (context != NULL)
-		sws_setColorspaceDetails(context, sws_getCoefficients(wanted->space), full_range(wanted),
+		sws_setColorspaceDetails(context, sws_getCoefficients(wanted->space),
+								 wanted->range == AVCOL_RANGE_JPEG,
 								 sws_getCoefficients(SWS_CS_DEFAULT), 1, 0, 1 << 16, 1 << 16);
 	return context;
 }
@@ -215,31 +222,39 @@ reserve(void **buffer, size_t *size, size_t wanted)
 	return *buffer != NULL;
 }
 
-/* Fill what the picture leaves free of one plane; pixel is in bytes. */
+/* Fill what the picture leaves free. */
 static void
-fill_bars(uint8_t *plane, const InputShape *shape, const Letterbox *picture, int pixel,
-		  uint8_t level)
+fill_bars(uint8_t *levels, const InputShape *shape, const Letterbox *picture, uint8_t pad)
 {
-	size_t stride = (size_t) shape->width * pixel;
-	size_t left = (size_t) picture->x * pixel;
-	size_t right = (size_t) (picture->x + picture->w) * pixel;
+	size_t stride = (size_t) shape->width * 3;
+	size_t left = (size_t) picture->x * 3;
+	size_t right = (size_t) (picture->x + picture->w) * 3;
 
-	memset(plane, level, picture->y * stride);
+	memset(levels, pad, picture->y * stride);
 	for (int y = picture->y; y < picture->y + picture->h; y++)
 	{
-		memset(plane + y * stride, level, left);
-		memset(plane + y * stride + right, level, stride - right);
+		memset(levels + y * stride, pad, left);
+		memset(levels + y * stride + right, pad, stride - right);
 	}
-	memset(plane + (picture->y + picture->h) * stride, level,
+	memset(levels + (picture->y + picture->h) * stride, pad,
 		   (shape->height - picture->y - picture->h) * stride);
 }
 
+/* Packed levels to planes of floats. */
 static void
-levels_to_float(float *restrict out, const uint8_t *restrict levels, size_t n, float mean,
+levels_to_float(float *restrict out, const uint8_t *restrict levels, size_t pixels, float mean,
 				float scale)
 {
-	for (size_t i = 0; i < n; i++)
-		out[i] = ((float) levels[i] - mean) * scale;
+	float *restrict red = out;
+	float *restrict green = out + pixels;
+	float *restrict blue = out + 2 * pixels;
+
+	for (size_t i = 0; i < pixels; i++)
+	{
+		red[i] = ((float) levels[3 * i] - mean) * scale;
+		green[i] = ((float) levels[3 * i + 1] - mean) * scale;
+		blue[i] = ((float) levels[3 * i + 2] - mean) * scale;
+	}
 }
 
 /* Point the view at the region; its planes stay the frame's. */
@@ -257,48 +272,29 @@ view_region(AVFrame *view, const AVFrame *frame, const PixelRect *region)
 	return av_frame_apply_cropping(view, AV_FRAME_CROP_UNALIGNED);
 }
 
-/* Bytes from one plane of levels to the next. */
-static size_t
-plane_stride(const InputShape *shape)
+/* Let the view have only every so many rows, when it has far more than the picture. */
+static void
+skip_rows(AVFrame *view, int picture_height)
 {
-	return (size_t) shape->width * shape->height + SLACK;
+	int every = (int) (view->height / (ROWS_READ * picture_height));
+
+	if (every <= 1)
+		return;
+	for (int i = 0; i < AV_NUM_DATA_POINTERS; i++)
+		view->linesize[i] *= every;
+	view->height /= every;
 }
 
-/* Scale the view into preprocessor->levels, packed or planar as the layout wants. */
 static bool
-scale_view(Preprocessor *preprocessor, struct SwsContext *context, const InputShape *shape,
-		   const Letterbox *picture, uint8_t pad)
+scale_view(const AVFrame *view, struct SwsContext *context, uint8_t *levels,
+		   const InputShape *shape, const Letterbox *picture)
 {
-	const AVFrame *view = preprocessor->view;
-	size_t plane = plane_stride(shape);
-	uint8_t *levels = preprocessor->levels;
+	int stride = shape->width * 3;
+	uint8_t *planes[4] = {levels + (ptrdiff_t) picture->y * stride + picture->x * 3};
+	int strides[4] = {stride};
 
-	if (shape->layout == TENSOR_UINT8_NHWC)
-	{
-		int stride = shape->width * 3;
-		uint8_t *planes[4] = {levels + (ptrdiff_t) picture->y * stride + picture->x * 3};
-		int strides[4] = {stride};
-
-		if (sws_scale(context, (const uint8_t *const *) view->data, view->linesize, 0, view->height,
-					  planes, strides) <= 0)
-			return false;
-		/* After scaling, as swscale may write behind its rows. */
-		fill_bars(levels, shape, picture, 3, pad);
-	}
-	else
-	{
-		uint8_t *start = levels + (ptrdiff_t) picture->y * shape->width + picture->x;
-		/* swscale's planar order is green, blue, red; the tensor's red, green, blue. */
-		uint8_t *planes[4] = {start + plane, start + 2 * plane, start};
-		int strides[4] = {shape->width, shape->width, shape->width};
-
-		if (sws_scale(context, (const uint8_t *const *) view->data, view->linesize, 0, view->height,
-					  planes, strides) <= 0)
-			return false;
-		for (int i = 0; i < 3; i++)
-			fill_bars(levels + i * plane, shape, picture, 1, pad);
-	}
-	return true;
+	return sws_scale(context, (const uint8_t *const *) view->data, view->linesize, 0, view->height,
+					 planes, strides) > 0;
 }
 
 const void *
@@ -313,8 +309,7 @@ preprocess(Preprocessor *preprocessor, const AVFrame *frame, const PixelRect *re
 	Scaler wanted = {0};
 
 	*letterbox = letterbox_fit(region->w, region->h, shape->width, shape->height, style->fit);
-	if (!reserve((void **) &preprocessor->levels, &preprocessor->levels_size,
-				 3 * plane_stride(shape)) ||
+	if (!reserve((void **) &preprocessor->levels, &preprocessor->levels_size, 3 * pixels + SLACK) ||
 		(shape->layout == TENSOR_FLOAT_NCHW &&
 		 !reserve((void **) &preprocessor->tensor, &preprocessor->tensor_size,
 				  3 * pixels * sizeof(float))) ||
@@ -324,16 +319,17 @@ preprocess(Preprocessor *preprocessor, const AVFrame *frame, const PixelRect *re
 		goto done;
 	}
 
+	skip_rows(view, letterbox->h);
 	wanted.width = view->width;
 	wanted.height = view->height;
 	wanted.format = view->format;
 	wanted.space = color_space(view, frame->width, frame->height);
 	wanted.range = view->color_range;
+	settle_range(&wanted);
 	wanted.out_width = letterbox->w;
 	wanted.out_height = letterbox->h;
-	wanted.out_format = shape->layout == TENSOR_UINT8_NHWC ? AV_PIX_FMT_RGB24 : AV_PIX_FMT_GBRP;
 	context = find_scaler(preprocessor, &wanted);
-	if (context == NULL || !scale_view(preprocessor, context, shape, letterbox, style->pad))
+	if (context == NULL || !scale_view(view, context, preprocessor->levels, shape, letterbox))
 	{
 		const char *name = av_get_pix_fmt_name(view->format);
 
@@ -341,14 +337,13 @@ preprocess(Preprocessor *preprocessor, const AVFrame *frame, const PixelRect *re
 				 name != NULL ? name : "unknown");
 		goto done;
 	}
-	if (shape->layout == TENSOR_UINT8_NHWC)
-		tensor = preprocessor->levels;
-	else
+	/* After scaling, as swscale may write behind its rows. */
+	fill_bars(preprocessor->levels, shape, letterbox, style->pad);
+	tensor = preprocessor->levels;
+	if (shape->layout == TENSOR_FLOAT_NCHW)
 	{
-		for (int i = 0; i < 3; i++)
-			levels_to_float(preprocessor->tensor + i * pixels,
-							preprocessor->levels + i * plane_stride(shape), pixels, style->mean,
-							style->scale);
+		levels_to_float(preprocessor->tensor, preprocessor->levels, pixels, style->mean,
+						style->scale);
 		tensor = preprocessor->tensor;
 	}
 

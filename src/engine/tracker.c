@@ -28,10 +28,10 @@ _Static_assert(TRACKER_MAX_TRACKS <= ASSIGNMENT_MAX, "every track may be a row")
 #define LARGE_MARGIN 0.5f
 #define LARGE_MARGIN_MAX 1.0f /* the large margin grows with the time unseen */
 #define LARGE_MARGIN_OVERLAP 0.1f
-#define DOUBTFUL_OVERLAP 0.35f
+#define DOUBTFUL_OVERLAP 0.55f
 #define SAME_PLACE 0.6f /* overlap without margin: one object, whatever its label */
 #define SAME_PART 0.8f	/* share of the smaller box: a part of an object already seen */
-#define RESIZED 4.0f	/* one object's area does not change by more from one look to the next */
+#define RESIZED 3.0f	/* one object's area does not change by more from one look to the next */
 
 #define STEP_S 0.2f		/* the step for which the margins are meant */
 #define STEP_MAX_S 2.0f /* no speed is believed for longer */
