@@ -1,0 +1,152 @@
+/*
+ * media_file.c
+ *		A media file being written: append-only, hashed as it grows.
+ */
+#include "media_file.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <libavutil/mem.h>
+#include <libavutil/sha.h>
+
+#include "log.h"
+#include "media_path.h"
+
+struct MediaFile
+{
+	int fd;
+	int error; /* 0, or the first failure as -errno */
+	int64_t bytes;
+	int64_t marked;
+	struct AVSHA *sha;		  /* of all bytes written */
+	struct AVSHA *marked_sha; /* of the bytes up to the mark */
+	char *media_dir;
+	char path[MEDIA_PATH];
+};
+
+static void
+media_file_free(MediaFile *file)
+{
+	if (file == NULL)
+		return;
+	if (file->fd >= 0)
+		close(file->fd);
+	av_free(file->sha);
+	av_free(file->marked_sha);
+	free(file->media_dir);
+	free(file);
+}
+
+int
+media_file_create(const char *media_dir, const char *path, MediaFile **result)
+{
+	MediaFile *file = calloc(1, sizeof(*file));
+	int fd;
+
+	if (file == NULL)
+		return -ENOMEM;
+	file->fd = -1;
+	file->sha = av_sha_alloc();
+	file->marked_sha = av_sha_alloc();
+	file->media_dir = strdup(media_dir);
+	if (file->sha == NULL || file->marked_sha == NULL || file->media_dir == NULL)
+	{
+		media_file_free(file);
+		return -ENOMEM;
+	}
+	snprintf(file->path, sizeof(file->path), "%s", path);
+	av_sha_init(file->sha, 256);
+	av_sha_init(file->marked_sha, 256);
+
+	fd = media_create(media_dir, path);
+	if (fd < 0)
+	{
+		media_file_free(file);
+		return fd;
+	}
+	file->fd = fd;
+	*result = file;
+	return 0;
+}
+
+int
+media_file_append(MediaFile *file, const uint8_t *data, size_t size)
+{
+	size_t done = 0;
+
+	while (file->error == 0 && done < size)
+	{
+		ssize_t n = write(file->fd, data + done, size - done);
+
+		if (n > 0)
+			done += n;
+		else if (n == 0)
+			file->error = -EIO;
+		else if (errno != EINTR)
+			file->error = -errno;
+	}
+	if (file->error != 0)
+		return file->error;
+	av_sha_update(file->sha, data, size);
+	file->bytes += size;
+	return 0;
+}
+
+int
+media_file_error(const MediaFile *file)
+{
+	return file->error;
+}
+
+int64_t
+media_file_bytes(const MediaFile *file)
+{
+	return file->bytes;
+}
+
+void
+media_file_mark(MediaFile *file)
+{
+	if (file->error != 0)
+		return;
+	file->marked = file->bytes;
+	memcpy(file->marked_sha, file->sha, av_sha_size);
+}
+
+static void
+hex(const uint8_t *bytes, size_t n, char *text)
+{
+	for (size_t i = 0; i < n; i++)
+		snprintf(text + 2 * i, 3, "%02x", bytes[i]);
+}
+
+int64_t
+media_file_close(MediaFile *file, char sha256[MEDIA_SHA256])
+{
+	uint8_t digest[32];
+	int64_t bytes;
+
+	if (file->error == 0)
+		media_file_mark(file);
+	else if (ftruncate(file->fd, file->marked) != 0)
+		log_warning("could not cut %s to its complete part: %s", file->path, strerror(errno));
+	bytes = file->marked;
+	av_sha_final(file->marked_sha, digest);
+	hex(digest, sizeof(digest), sha256);
+	media_file_free(file);
+	return bytes;
+}
+
+void
+media_file_discard(MediaFile *file)
+{
+	int error = media_remove(file->media_dir, file->path);
+
+	if (error < 0)
+		log_warning("could not remove %s: %s", file->path, strerror(-error));
+	media_file_free(file);
+}
