@@ -76,3 +76,12 @@ crash_prepare_thread(void)
 	if (note != NULL)
 		sigaltstack(&stack, NULL);
 }
+
+void
+crash_release_thread(void)
+{
+	stack_t stack = {.ss_flags = SS_DISABLE};
+
+	if (note != NULL)
+		sigaltstack(&stack, NULL);
+}

@@ -12,7 +12,11 @@
  */
 extern int crash_install(int fd);
 
-/* Give the calling thread the alternate stack that an overflow needs. */
+/*
+ * Give the calling thread the alternate stack that an overflow needs; take it
+ * back before the thread ends, and the stack's memory with it.
+ */
 extern void crash_prepare_thread(void);
+extern void crash_release_thread(void);
 
 #endif /* CCTV_CRASH_H */

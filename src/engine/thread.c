@@ -30,11 +30,14 @@ static void *
 run_thread(void *arg)
 {
 	Start start = *(Start *) arg;
+	void *result;
 
 	free(arg);
 	pthread_setname_np(pthread_self(), start.name);
 	crash_prepare_thread();
-	return start.body(start.arg);
+	result = start.body(start.arg);
+	crash_release_thread();
+	return result;
 }
 
 int

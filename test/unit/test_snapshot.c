@@ -1,0 +1,332 @@
+/* Annotated pictures: where they go, and what is on them. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <setjmp.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <cmocka.h>
+#include <turbojpeg.h>
+
+#include "clock.h"
+#include "snapshot.h"
+
+/* 2026-01-02 03:04:05.678 */
+#define AT INT64_C(1767323045678901)
+
+static char directory[] = "/tmp/pg_cctv_snapshot_XXXXXX";
+static int directory_fd;
+
+static int
+set_up(void **state)
+{
+	if (mkdtemp(directory) == NULL)
+		return -1;
+	directory_fd = open(directory, O_RDONLY | O_DIRECTORY);
+	return directory_fd < 0;
+}
+
+static int
+tear_down(void **state)
+{
+	char command[128];
+
+	close(directory_fd);
+	snprintf(command, sizeof(command), "rm -rf %s", directory);
+	return system(command);
+}
+
+static AVFrame *
+make_frame(int format, int width, int height, int y, int u, int v)
+{
+	AVFrame *frame = av_frame_alloc();
+
+	frame->format = format;
+	frame->width = width;
+	frame->height = height;
+	assert_true(av_frame_get_buffer(frame, 0) >= 0);
+	for (int row = 0; row < height; row++)
+		memset(frame->data[0] + row * frame->linesize[0], y, width);
+	for (int row = 0; row < height / 2; row++)
+	{
+		memset(frame->data[1] + row * frame->linesize[1], u, width / 2);
+		memset(frame->data[2] + row * frame->linesize[2], v, width / 2);
+	}
+	return frame;
+}
+
+static Snapshot
+snapshot_of(const AVFrame *frame, int track)
+{
+	return (Snapshot){.frame = frame,
+					  .camera_id = 7,
+					  .at_us = AT,
+					  .track = track,
+					  .box = {0.5f, 0.5f, 0.25f, 0.25f},
+					  .label = "person",
+					  .confidence = 0.91f};
+}
+
+/* Write a snapshot and decode it again: *rgb is malloc'd. */
+static void
+write_and_read(const Snapshot *snapshot, int *width, int *height, unsigned char **rgb)
+{
+	char path[SNAPSHOT_PATH];
+	char reason[256];
+	unsigned char *jpeg = malloc(1 << 22);
+	tjhandle decoder = tjInitDecompress();
+	SnapshotFile file;
+	ssize_t length;
+	int fd;
+
+	assert_int_equal(snapshot_write(directory_fd, snapshot, &file, reason, sizeof(reason)), 0);
+	snapshot_path(snapshot->camera_id, snapshot->at_us, snapshot->track, path);
+	fd = openat(directory_fd, path, O_RDONLY);
+	assert_true(fd >= 0);
+	length = read(fd, jpeg, 1 << 22);
+	close(fd);
+	assert_int_equal(length, file.bytes);
+	assert_int_equal(tjDecompressHeader(decoder, jpeg, length, width, height), 0);
+	assert_int_equal(*width, file.width);
+	assert_int_equal(*height, file.height);
+	*rgb = malloc(*width * *height * 3);
+	assert_int_equal(tjDecompress2(decoder, jpeg, length, *rgb, *width, 0, *height, TJPF_RGB, 0),
+					 0);
+	tjDestroy(decoder);
+	free(jpeg);
+}
+
+static void
+assert_colour(const unsigned char *rgb, int width, int x, int y, int red, int green, int blue)
+{
+	const unsigned char *p = rgb + (y * width + x) * 3;
+
+	assert_in_range(p[0] + 1000, red + 1000 - 6, red + 1000 + 6);
+	assert_in_range(p[1] + 1000, green + 1000 - 6, green + 1000 + 6);
+	assert_in_range(p[2] + 1000, blue + 1000 - 6, blue + 1000 + 6);
+}
+
+static void
+paths_are_by_camera_day_and_time(void **state)
+{
+	char path[SNAPSHOT_PATH];
+
+	snapshot_path(7, AT, 12, path);
+	assert_string_equal(path, "7/2026-01-02/030405.678-12.jpg");
+	snapshot_path(2147483647, INT64_C(253402300799999999), 2147483647, path);
+	assert_string_equal(path, "2147483647/9999-12-31/235959.999-2147483647.jpg");
+}
+
+static void
+the_file_is_private(void **state)
+{
+	AVFrame *frame = make_frame(AV_PIX_FMT_YUV420P, 320, 240, 100, 128, 128);
+	Snapshot snapshot = snapshot_of(frame, 1);
+	unsigned char *rgb;
+	struct stat status;
+	int width;
+	int height;
+
+	write_and_read(&snapshot, &width, &height, &rgb);
+	assert_int_equal(fstatat(directory_fd, "7/2026-01-02/030405.678-1.jpg", &status, 0), 0);
+	assert_int_equal(status.st_mode & 07777, 0600);
+	assert_int_equal(fstatat(directory_fd, "7/2026-01-02", &status, 0), 0);
+	assert_int_equal(status.st_mode & 07777, 0700);
+	assert_int_equal(fstatat(directory_fd, "7/2026-01-02/.030405.678-1.jpg.tmp", &status, 0), -1);
+	free(rgb);
+	/* Once more, over the first. */
+	write_and_read(&snapshot, &width, &height, &rgb);
+	free(rgb);
+	av_frame_free(&frame);
+}
+
+static void
+no_symbolic_link_is_followed(void **state)
+{
+	AVFrame *frame = make_frame(AV_PIX_FMT_YUV420P, 64, 64, 100, 128, 128);
+	Snapshot snapshot = snapshot_of(frame, 1);
+	SnapshotFile file;
+	char reason[256];
+	struct stat status;
+
+	snapshot.camera_id = 8;
+	assert_int_equal(symlinkat("7", directory_fd, "8"), 0);
+	assert_int_equal(snapshot_write(directory_fd, &snapshot, &file, reason, sizeof(reason)), -1);
+	assert_non_null(strstr(reason, "8/2026-01-02/030405.678-1.jpg"));
+
+	/* A link in the file's own place is replaced, not written through. */
+	snapshot.camera_id = 9;
+	assert_int_equal(mkdirat(directory_fd, "9", 0700), 0);
+	assert_int_equal(mkdirat(directory_fd, "9/2026-01-02", 0700), 0);
+	assert_int_equal(symlinkat("../../victim", directory_fd, "9/2026-01-02/030405.678-1.jpg"), 0);
+	assert_int_equal(symlinkat("../../victim", directory_fd, "9/2026-01-02/.030405.678-1.jpg.tmp"),
+					 0);
+	assert_int_equal(snapshot_write(directory_fd, &snapshot, &file, reason, sizeof(reason)), 0);
+	assert_int_equal(fstatat(directory_fd, "victim", &status, 0), -1);
+	assert_int_equal(
+		fstatat(directory_fd, "9/2026-01-02/030405.678-1.jpg", &status, AT_SYMLINK_NOFOLLOW), 0);
+	assert_true(S_ISREG(status.st_mode));
+	av_frame_free(&frame);
+}
+
+static void
+colours_are_right_in_either_range(void **state)
+{
+	AVFrame *frame;
+	Snapshot snapshot;
+	unsigned char *rgb;
+	int width;
+	int height;
+
+	/* Limited range: black, white, and BT.601 red. */
+	static const int limited[][6] = {
+		{16, 128, 128, 0, 0, 0}, {235, 128, 128, 255, 255, 255}, {81, 90, 240, 254, 0, 0}};
+	/* Full range, as JPEG and many cameras have it. */
+	static const int full[][6] = {
+		{0, 128, 128, 0, 0, 0}, {255, 128, 128, 255, 255, 255}, {76, 85, 255, 254, 0, 0}};
+
+	for (int i = 0; i < 3; i++)
+	{
+		const int *c = limited[i];
+
+		frame = make_frame(AV_PIX_FMT_YUV420P, 320, 240, c[0], c[1], c[2]);
+		snapshot = snapshot_of(frame, 2);
+		write_and_read(&snapshot, &width, &height, &rgb);
+		assert_colour(rgb, width, 20, 20, c[3], c[4], c[5]);
+		free(rgb);
+		av_frame_free(&frame);
+
+		c = full[i];
+		frame = make_frame(AV_PIX_FMT_YUVJ420P, 320, 240, c[0], c[1], c[2]);
+		snapshot = snapshot_of(frame, 3);
+		write_and_read(&snapshot, &width, &height, &rgb);
+		assert_colour(rgb, width, 20, 20, c[3], c[4], c[5]);
+		free(rgb);
+		frame->format = AV_PIX_FMT_YUV420P;
+		frame->color_range = AVCOL_RANGE_JPEG;
+		write_and_read(&snapshot, &width, &height, &rgb);
+		assert_colour(rgb, width, 20, 20, c[3], c[4], c[5]);
+		free(rgb);
+		av_frame_free(&frame);
+	}
+	/* High definition is BT.709 when it does not say. */
+	frame = make_frame(AV_PIX_FMT_YUV420P, 1280, 720, 63, 102, 240);
+	snapshot = snapshot_of(frame, 4);
+	write_and_read(&snapshot, &width, &height, &rgb);
+	assert_colour(rgb, width, 20, 20, 255, 0, 0);
+	free(rgb);
+	av_frame_free(&frame);
+}
+
+static void
+pixels_become_square(void **state)
+{
+	AVFrame *frame = make_frame(AV_PIX_FMT_YUV420P, 352, 288, 100, 128, 128);
+	Snapshot snapshot = snapshot_of(frame, 5);
+	unsigned char *rgb;
+	int width;
+	int height;
+
+	frame->sample_aspect_ratio = (AVRational){16, 11};
+	write_and_read(&snapshot, &width, &height, &rgb);
+	assert_int_equal(width, 512);
+	assert_int_equal(height, 288);
+	free(rgb);
+	frame->sample_aspect_ratio = (AVRational){1, 2};
+	write_and_read(&snapshot, &width, &height, &rgb);
+	assert_int_equal(width, 352);
+	assert_int_equal(height, 576);
+	free(rgb);
+	/* An absurd aspect ratio is ignored. */
+	frame->sample_aspect_ratio = (AVRational){1000000, 1};
+	write_and_read(&snapshot, &width, &height, &rgb);
+	assert_int_equal(width, 352);
+	free(rgb);
+	av_frame_free(&frame);
+}
+
+/* Pixels in a rectangle that differ clearly from grey. */
+static int
+coloured(const unsigned char *rgb, int width, int x0, int y0, int x1, int y1)
+{
+	int count = 0;
+
+	for (int y = y0; y < y1; y++)
+		for (int x = x0; x < x1; x++)
+			count += abs(rgb[(y * width + x) * 3] - rgb[(y * width + x) * 3 + 2]) > 60;
+	return count;
+}
+
+static void
+the_box_is_drawn_where_it_is(void **state)
+{
+	AVFrame *frame = make_frame(AV_PIX_FMT_YUV420P, 640, 480, 120, 128, 128);
+	Snapshot snapshot = snapshot_of(frame, 6);
+	unsigned char *rgb;
+	int width;
+	int height;
+
+	write_and_read(&snapshot, &width, &height, &rgb);
+	/* The box spans 320..480, 240..360: its edges are coloured, its inside is not. */
+	assert_true(coloured(rgb, width, 316, 260, 326, 340) > 100);
+	assert_true(coloured(rgb, width, 474, 260, 484, 340) > 100);
+	assert_int_equal(coloured(rgb, width, 340, 260, 460, 340), 0);
+	assert_int_equal(coloured(rgb, width, 0, 0, 300, 400), 0);
+	free(rgb);
+
+	/* Boxes at and beyond the edges, and any label, are drawn without harm. */
+	snapshot.box = (Box){-0.5f, -0.5f, 3.0f, 3.0f};
+	snapshot.label = "na\xc3\xafve \xf0\x9f\x93\xb7 label that is rather longer than the picture "
+					 "is wide, by far";
+	write_and_read(&snapshot, &width, &height, &rgb);
+	free(rgb);
+	av_frame_free(&frame);
+}
+
+static void
+other_formats_are_converted(void **state)
+{
+	static const int formats[] = {AV_PIX_FMT_NV12, AV_PIX_FMT_YUV420P10LE, AV_PIX_FMT_GRAY8,
+								  AV_PIX_FMT_YUV444P, AV_PIX_FMT_YUVJ422P};
+
+	for (size_t i = 0; i < sizeof(formats) / sizeof(formats[0]); i++)
+	{
+		AVFrame *frame = av_frame_alloc();
+		Snapshot snapshot = snapshot_of(frame, 10 + (int) i);
+		unsigned char *rgb;
+		int width;
+		int height;
+
+		frame->format = formats[i];
+		frame->width = 322;
+		frame->height = 242;
+		assert_true(av_frame_get_buffer(frame, 0) >= 0);
+		for (int plane = 0; plane < 3 && frame->buf[plane] != NULL; plane++)
+			memset(frame->buf[plane]->data, 1, frame->buf[plane]->size);
+		write_and_read(&snapshot, &width, &height, &rgb);
+		assert_int_equal(width, 322);
+		free(rgb);
+		av_frame_free(&frame);
+	}
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(paths_are_by_camera_day_and_time),
+		cmocka_unit_test(the_file_is_private),
+		cmocka_unit_test(no_symbolic_link_is_followed),
+		cmocka_unit_test(colours_are_right_in_either_range),
+		cmocka_unit_test(pixels_become_square),
+		cmocka_unit_test(the_box_is_drawn_where_it_is),
+		cmocka_unit_test(other_formats_are_converted),
+	};
+
+	return cmocka_run_group_tests(tests, set_up, tear_down);
+}
