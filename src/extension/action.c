@@ -180,15 +180,12 @@ cctv_action_run(const char *what, CctvActionBody body, void *arg, CctvFailure *f
 void
 cctv_action_report(const char *what, const CctvFailure *failure)
 {
-	static char last_what[64];
 	static int last_sqlstate;
 	static int64 last_at;
 	int64 now = cctv_now_ms();
 
-	if (last_at != 0 && now - last_at < SAME_REPORT_MS && last_sqlstate == failure->sqlstate &&
-		strncmp(last_what, what, sizeof(last_what) - 1) == 0)
+	if (last_sqlstate == failure->sqlstate && now - last_at < SAME_REPORT_MS)
 		return;
-	strlcpy(last_what, what, sizeof(last_what));
 	last_sqlstate = failure->sqlstate;
 	last_at = now;
 	ereport(WARNING, (errcode(failure->sqlstate),

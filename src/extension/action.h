@@ -31,7 +31,7 @@ typedef void (*CctvActionBody)(void *arg);
 extern CctvOutcome cctv_action_run(const char *what, CctvActionBody body, void *arg,
 								   CctvFailure *failure);
 
-/* Log a failure of `what`, the same one at most once a minute. */
+/* Log a failure of `what`; failures of one kind in a row are told once a minute. */
 extern void cctv_action_report(const char *what, const CctvFailure *failure);
 
 /* The role the worker is connected as still exists and is not a superuser. */

@@ -23,6 +23,7 @@
 #define LONGEST_DELAY_MS 60000
 #define HEALTHY_AFTER_MS 60000 /* an engine that lived this long starts afresh */
 #define STOP_LIMIT_MS 5000	   /* between SIGTERM and SIGKILL */
+#define LAST_BREATH_MS 1000	   /* between the end of its socket and SIGTERM */
 #define LONGEST_LOOK_MS 2000   /* silence while the worker was busy elsewhere */
 #define TICK_MS 1000
 #define REAP_INTERVAL_MS 20		/* while we wait for a process to end */
@@ -307,10 +308,9 @@ cctv_engine_read(CctvEngine *engine)
 	if (cctv_channel_read(&engine->channel, handle_line, engine) != CCTV_READ_END)
 		return;
 
-	/* It has ended, or should: the status says which. */
+	/* It is ending, most likely: let it, so that its status tells the truth. */
 	engine->ended_stream = true;
-	if (engine->state == CCTV_ENGINE_UP)
-		ask_to_end(engine);
+	engine->deadline = cctv_now_ms() + LAST_BREATH_MS;
 }
 
 /* The dead process blamed a camera: the second time it must live alone. */
@@ -435,6 +435,8 @@ cctv_engine_supervise(CctvEngine *engine, int64 now)
 			break;
 		case CCTV_ENGINE_UP:
 			watch_silence(engine, now);
+			if (engine->ended_stream && now >= engine->deadline)
+				ask_to_end(engine);
 			break;
 		case CCTV_ENGINE_ENDING:
 			if (now >= engine->deadline)
@@ -453,7 +455,7 @@ cctv_engine_delay(const CctvEngine *engine, int64 now)
 		case CCTV_ENGINE_DOWN:
 			return engine->wanted ? Max(0, engine->restart_at - now) : 0;
 		case CCTV_ENGINE_UP:
-			return TICK_MS;
+			return engine->ended_stream ? REAP_INTERVAL_MS : TICK_MS;
 		case CCTV_ENGINE_ENDING:
 		case CCTV_ENGINE_KILLED:
 			break;
@@ -481,32 +483,41 @@ cctv_engine_tick(CctvEngine *engine)
 	engine->lines = 0;
 }
 
-/* Ask for what it uses to be written, and keep it within its limit. */
+/* Queue its figures; a process that is not running has none. */
+static void
+report_figures(CctvEngine *engine, bool runs, int64 rss, int64 cpu_ms)
+{
+	StringInfoData json;
+
+	initStringInfo(&json);
+	appendStringInfo(&json, "{\"type\": \"engine\", \"engine\": %d, \"restarts\": %d",
+					 engine->number, Max(0, engine->starts - 1));
+	if (runs)
+		appendStringInfo(&json,
+						 ", \"pid\": %d, \"rss\": " INT64_FORMAT ", \"cpu_ms\": " INT64_FORMAT,
+						 (int) engine->child.pid, rss, cpu_ms);
+	if (engine->message != NULL)
+	{
+		appendStringInfoString(&json, ", \"message\": ");
+		escape_json(&json, engine->message);
+	}
+	appendStringInfoChar(&json, '}');
+	cctv_ingest_engine(engine->number, json.data);
+}
+
 void
 cctv_engine_report(CctvEngine *engine)
 {
-	StringInfoData json;
-	int64 cpu_ms;
-	int64 rss;
+	int64 cpu_ms = 0;
+	int64 rss = 0;
 	int64 rss_mb;
+	bool runs = engine->state == CCTV_ENGINE_UP && cctv_child_usage(&engine->child, &cpu_ms, &rss);
 
-	if (engine->state != CCTV_ENGINE_UP || !cctv_child_usage(&engine->child, &cpu_ms, &rss))
-		return;
-
-	initStringInfo(&json);
-	appendStringInfo(&json,
-					 "{\"type\": \"engine\", \"engine\": %d, \"pid\": %d, \"rss\": " INT64_FORMAT
-					 ", \"cpu_ms\": " INT64_FORMAT ", \"restarts\": %d, \"message\": ",
-					 engine->number, (int) engine->child.pid, rss, cpu_ms, engine->starts - 1);
-	if (engine->message != NULL)
-		escape_json(&json, engine->message);
-	else
-		appendStringInfoString(&json, "null");
-	appendStringInfoChar(&json, '}');
-	cctv_ingest_engine(engine->number, json.data);
+	if (engine->wanted)
+		report_figures(engine, runs, rss, cpu_ms);
 
 	rss_mb = rss / (1024 * 1024);
-	if (cctv_engine_memory_limit > 0 && rss_mb > cctv_engine_memory_limit)
+	if (runs && cctv_engine_memory_limit > 0 && rss_mb > cctv_engine_memory_limit)
 	{
 		explain_end(engine,
 					psprintf("used %d MB, more than \"cctv.engine_memory_limit\"", (int) rss_mb));

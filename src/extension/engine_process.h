@@ -46,7 +46,7 @@ typedef struct CctvEngine
 	int starts;
 	int64 started_at;
 	int64 restart_at; /* down: not before */
-	int64 deadline;	  /* ending */
+	int64 deadline;	  /* for the end of a process that is asked to, or seems to, end */
 	int delay_ms;
 	bool failed_before; /* the first restart is immediate */
 

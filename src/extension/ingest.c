@@ -334,6 +334,7 @@ narrow_down(int nlines, const CctvFailure *failure, int64 now)
 
 	if (nlines > 1)
 	{
+		cctv_action_report("storing events (trying fewer at a time)", failure);
 		queue.batch_limit = nlines / 2;
 		return;
 	}

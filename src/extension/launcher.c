@@ -36,6 +36,7 @@
 #define MISSING_INTERVAL_MS 1000 /* a database, the role or a worker is missing */
 #define FIRST_DELAY_MS 1000		 /* between the death of a worker and the next */
 #define LONGEST_DELAY_MS 60000
+#define NO_SLOT_DELAY_MS 5000  /* max_worker_processes is exhausted */
 #define HEALTHY_AFTER_MS 30000 /* a worker that lived this long starts afresh */
 
 /* What the launcher knows about a slot besides what is in shared memory. */
@@ -260,7 +261,7 @@ start_worker(int slot, Oid database, Oid role, int64 now)
 	}
 
 	watch->handle = NULL;
-	watch->next_start = now + LONGEST_DELAY_MS / 12;
+	watch->next_start = now + NO_SLOT_DELAY_MS;
 	if (!told_no_worker_slot)
 		ereport(WARNING,
 				(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
