@@ -206,6 +206,7 @@ open_any(Detector *detector, const ModelSpec *spec, char *error, size_t error_si
 {
 	const char *runtime = spec->runtime != NULL ? spec->runtime : "auto";
 	bool automatic = strcmp(runtime, "auto") == 0;
+	size_t used = 0;
 
 	if (!automatic && strcmp(runtime, "onnxruntime") != 0 && strcmp(runtime, "opencv") != 0)
 	{
@@ -220,8 +221,9 @@ open_any(Detector *detector, const ModelSpec *spec, char *error, size_t error_si
 		/* With the library there, the fault is the model's. */
 		if (!automatic || detector->runtime[0] != '\0')
 			return false;
+		used = (size_t) snprintf(error, error_size, "no ONNX Runtime, and ");
 	}
-	return open_float(detector, &backend_opencv, spec, error, error_size);
+	return open_float(detector, &backend_opencv, spec, error + used, error_size - used);
 }
 
 static bool
