@@ -39,6 +39,15 @@ wait_sql($node, "select bool_and(state = 'running' and last_frame_at > '$mark') 
 	'a DROP that is rolled back stops nothing');
 is(join(' ', engine_pids($node)), $engine, 'not even for a moment');
 
+# Dropped and made anew in one transaction: another extension of the same name,
+# whose camera has the same number.
+my $drop = "drop extension pg_cctv cascade; create extension pg_cctv;"
+  . " select cctv.add_camera('lobby', '" . $server->url . "'); select cctv.start('lobby')";
+$node->safe_psql('postgres', "begin; $drop; commit");
+wait_running($node, 'lobby', within => 15);
+wait_sql($node, 'select count(*) > 0 from cctv.alerts', 'dropped and made anew: alerts');
+($engine) = engine_pids($node);
+
 # DROP DATABASE WITH (FORCE) while running; the other database does not notice.
 foreach my $round (1, 2)
 {
