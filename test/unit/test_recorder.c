@@ -207,6 +207,40 @@ test_b_frames_and_aac(void **state)
 	check_continuity("build/media/bframes-aac.mp4", SECONDS(20));
 }
 
+/*
+ * A slow camera that says all kinds of things about how long a frame lasts:
+ * sound ends most fragments, in the middle of a frame.
+ */
+static void
+test_wrong_durations(void **state)
+{
+	StreamFile file = stream_file_read("build/media/bframes-aac.mp4", SECONDS(10));
+	Camera *camera = camera_create(NULL, SECONDS(60), 0);
+	Walk walk = {.file = &file};
+	int frames = 0;
+	int kept = 0;
+
+	for (int i = 0; i < file.count; i++)
+	{
+		if (file.packets[i].kind == PACKET_VIDEO && frames++ % 7 > 0)
+		{
+			av_packet_free(&file.packets[i].packet);
+			continue;
+		}
+		if (file.packets[i].kind == PACKET_VIDEO)
+			file.packets[i].packet->duration = i % 3;
+		file.packets[kept++] = file.packets[i];
+	}
+	file.count = kept;
+	recorder_want(camera->recorder, RECORD_CONTINUOUS, NOON, RECORD_FOREVER);
+	camera_play(camera, &file, 0, file.count);
+	camera_stop(camera);
+	check_file(&walk, camera, camera_event(camera, RECORDING_CLOSED, 0));
+	assert_null(expect_packet(&walk, PACKET_VIDEO));
+	camera_free(camera);
+	stream_file_free(&file);
+}
+
 static void
 test_g711_becomes_aac(void **state)
 {
@@ -411,6 +445,7 @@ main(void)
 		cmocka_unit_test(test_hevc),
 		cmocka_unit_test(test_mjpeg),
 		cmocka_unit_test(test_b_frames_and_aac),
+		cmocka_unit_test(test_wrong_durations),
 		cmocka_unit_test(test_g711_becomes_aac),
 		cmocka_unit_test(test_everything_in_band),
 		cmocka_unit_test(test_new_parameter_sets_begin_a_file),
