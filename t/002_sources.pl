@@ -49,8 +49,8 @@ my $hevc = rtsp_camera('vtest-hevc.mp4');
 add_camera($node, 'hevc', $hevc->url);
 wait_running($node, 'hevc');
 has_persons('hevc');
-is(sql_value($node, "select codec from cctv.camera_status join cctv.cameras using (camera_id) where name = 'hevc'"),
-	'hevc', 'the status names the codec');
+wait_sql($node, "select codec = 'hevc' from cctv.camera_status join cctv.cameras using (camera_id) where name = 'hevc'",
+	'the status names the codec', within => 10);
 stop_camera('hevc');
 
 # A file at full speed, once: it finishes, and the same run gives the same rows.

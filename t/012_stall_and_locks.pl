@@ -61,7 +61,7 @@ ok(wait_until(sub { log_since($node, $offset) =~ /lock timeout/ }, 60), 'locked:
   or show_cluster($node);
 # Longer than the stream may be without a frame.
 wait_sql($node,
-	"select clock_timestamp() > (select xact_start from pg_stat_activity where query ~ '^begin; lock table') + interval '12 seconds'",
+	"select clock_timestamp() > (select min(xact_start) from pg_stat_activity where state = 'idle in transaction') + interval '12 seconds'",
 	'locked for longer than cctv.stall_timeout');
 is(worker_pid($node), $worker, 'locked: the worker lives');
 is(join(' ', engine_pids($node)), $engine, 'locked: the engine lives');
