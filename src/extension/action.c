@@ -31,6 +31,12 @@
 
 #define SAME_REPORT_MS 60000
 
+/*
+ * The extension that the first successful action met.  One made anew under
+ * its name is another: what it says of cameras is not about those we run.
+ */
+static Oid served_extension = InvalidOid;
+
 /* The extension's OID, invalid if absent, and its version. */
 static Oid
 find_extension(char **version)
@@ -65,7 +71,7 @@ find_extension(char **version)
  * cannot be used.
  */
 static bool
-lock_extension(CctvFailure *failure)
+lock_extension(Oid *locked, CctvFailure *failure)
 {
 	char *version;
 	Oid extension = find_extension(&version);
@@ -82,6 +88,11 @@ lock_extension(CctvFailure *failure)
 		failure->message = "extension \"pg_cctv\" does not exist";
 		return false;
 	}
+	if (OidIsValid(served_extension) && extension != served_extension)
+	{
+		failure->message = "extension \"pg_cctv\" was dropped and made anew";
+		return false;
+	}
 	if (strcmp(version, CCTV_VERSION) != 0)
 	{
 		failure->message = psprintf("extension \"pg_cctv\" has version %s but its library has %s",
@@ -90,6 +101,7 @@ lock_extension(CctvFailure *failure)
 						"is the older one.";
 		return false;
 	}
+	*locked = extension;
 	return true;
 }
 
@@ -128,9 +140,11 @@ cctv_action_run(const char *what, CctvActionBody body, void *arg, CctvFailure *f
 
 	PG_TRY();
 	{
+		Oid extension = InvalidOid;
+
 		SetCurrentStatementStartTimestamp();
 		StartTransactionCommand();
-		if (!lock_extension(failure))
+		if (!lock_extension(&extension, failure))
 		{
 			failure->message = MemoryContextStrdup(caller, failure->message);
 			outcome = CCTV_GONE;
@@ -145,6 +159,8 @@ cctv_action_run(const char *what, CctvActionBody body, void *arg, CctvFailure *f
 		}
 		committing = true;
 		CommitTransactionCommand();
+		if (outcome == CCTV_DONE)
+			served_extension = extension;
 	}
 	PG_CATCH();
 	{
@@ -175,6 +191,12 @@ cctv_action_run(const char *what, CctvActionBody body, void *arg, CctvFailure *f
 	pgstat_report_stat(false);
 	pgstat_report_activity(STATE_IDLE, NULL);
 	return outcome;
+}
+
+void
+cctv_action_forget_extension(void)
+{
+	served_extension = InvalidOid;
 }
 
 void

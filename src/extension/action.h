@@ -7,9 +7,9 @@
 
 typedef enum CctvOutcome
 {
-	CCTV_DONE,		  /* committed */
-	CCTV_GONE,		  /* the extension is absent or of another version; nothing was done */
-	CCTV_RETRY,		  /* failed for a reason that passes: a lock, a full disk, a cancel */
+	CCTV_DONE,	/* committed */
+	CCTV_GONE,	/* the extension is absent, another, or of another version; nothing was done */
+	CCTV_RETRY, /* failed for a reason that passes: a lock, a full disk, a cancel */
 	CCTV_NOTIFY_FULL, /* the NOTIFY queue had no room at commit */
 	CCTV_FAILED		  /* failed for a reason that lies in the data or the schema */
 } CctvOutcome;
@@ -30,6 +30,12 @@ typedef void (*CctvActionBody)(void *arg);
  */
 extern CctvOutcome cctv_action_run(const char *what, CctvActionBody body, void *arg,
 								   CctvFailure *failure);
+
+/*
+ * From its first success on, actions serve one extension: dropped and made
+ * anew it counts as CCTV_GONE, until this is called.
+ */
+extern void cctv_action_forget_extension(void);
 
 /* Log a failure of `what`; failures of one kind in a row are told once a minute. */
 extern void cctv_action_report(const char *what, const CctvFailure *failure);

@@ -93,6 +93,26 @@ assigned_cameras(const CctvEngine *engine)
 	return count;
 }
 
+/* The process has been told of the cameras that are assigned now. */
+static void
+note_served(CctvEngine *engine)
+{
+	for (int i = 0; i < engine->ncameras; i++)
+		engine->cameras[i].served = engine->cameras[i].assigned;
+}
+
+/* Does the end of the process interrupt a camera? */
+static bool
+serves_cameras(const CctvEngine *engine)
+{
+	for (int i = 0; i < engine->ncameras; i++)
+	{
+		if (engine->cameras[i].served)
+			return true;
+	}
+	return false;
+}
+
 /* Former cameras stay known while the process lives that may still name them. */
 static void
 assign_cameras(CctvEngine *engine, const int32 *cameras, int count)
@@ -117,9 +137,13 @@ assign_cameras(CctvEngine *engine, const int32 *cameras, int count)
 			camera = &engine->cameras[engine->ncameras++];
 			camera->camera_id = cameras[i];
 			camera->crashes = 0;
+			camera->served = false;
 		}
 		camera->assigned = true;
 	}
+	/* One that comes back later is served by whoever is told of it then. */
+	for (int i = 0; i < engine->ncameras; i++)
+		engine->cameras[i].served &= engine->cameras[i].assigned;
 }
 
 static void
@@ -139,6 +163,8 @@ void
 cctv_engine_assign(CctvEngine *engine, const int32 *cameras, int count, const char *document)
 {
 	assign_cameras(engine, cameras, count);
+	if (engine->state == CCTV_ENGINE_UP)
+		note_served(engine);
 	if (engine->document != NULL && document != NULL && strcmp(engine->document, document) == 0)
 		return;
 	replace_document(engine, document);
@@ -214,6 +240,7 @@ start(CctvEngine *engine, int64 now)
 	engine->watched_at = now;
 	engine->silence_ms = 0;
 	forget_former_cameras(engine);
+	note_served(engine);
 	cctv_channel_open(&engine->channel, engine->child.control);
 	cctv_channel_send(&engine->channel, engine->document);
 	cctv_channel_flush(&engine->channel);
@@ -297,9 +324,9 @@ handle_line(void *arg, const char *data, int length)
 
 	if (line.type == CCTV_LOG)
 		log_line(engine, &line);
-	else if (camera != NULL && camera->assigned)
+	else if (camera != NULL && camera->served)
 		cctv_ingest_line(engine->number, &line);
-	/* else the engine's heartbeat, or the last words of a camera moved elsewhere */
+	/* else the engine's heartbeat, or the last words of a camera that left it */
 }
 
 void
@@ -376,7 +403,7 @@ note_end(CctvEngine *engine, int status, int64 now)
 		}
 		schedule_restart(engine, now);
 	}
-	if (assigned_cameras(engine) > 0)
+	if (serves_cameras(engine))
 		cctv_ingest_engine_lost(engine->number, psprintf("engine %s", engine->message));
 	if (engine->intended)
 		set_message(engine, NULL);

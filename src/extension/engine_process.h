@@ -23,6 +23,7 @@ typedef struct CctvEngineCamera
 {
 	int32 camera_id;
 	bool assigned; /* false: was once; its last lines may still come */
+	bool served;   /* the process that runs, or last ran, was told of it */
 	int crashes;
 } CctvEngineCamera;
 

@@ -166,6 +166,7 @@ stop_serving(const CctvFailure *failure)
 		worker.serving = false;
 		cctv_engines_stop("ends with the extension");
 		cctv_ingest_clear();
+		cctv_action_forget_extension();
 		show_title(0);
 	}
 	if (worker.told_reason != NULL && strcmp(worker.told_reason, failure->message) == 0)
