@@ -64,6 +64,12 @@ model_unref(Model *model)
 	free(model);
 }
 
+bool
+model_is_shared(const Model *model)
+{
+	return model->references > 1;
+}
+
 const ModelConfig *
 model_config(const Model *model)
 {
@@ -89,7 +95,7 @@ load(Model *model)
 	model->detector = detector_open(&spec, model->reason, sizeof(model->reason));
 	if (model->detector == NULL)
 	{
-		log_error("model %s cannot be loaded: %s", config->name, model->reason);
+		log_error("%s", model->reason);
 		model->retry_us = clock_monotonic_us() + RETRY_US;
 		return;
 	}
@@ -110,8 +116,7 @@ model_detector(Model *model, char *reason, size_t reason_size)
 		load(model);
 	detector = model->detector;
 	if (detector == NULL)
-		snprintf(reason, reason_size, "model %s cannot be loaded: %s", model->config->name,
-				 model->reason);
+		snprintf(reason, reason_size, "%s", model->reason);
 	pthread_mutex_unlock(&model->loading);
 	return detector;
 }

@@ -30,6 +30,7 @@
 struct Source
 {
 	UrlKind kind;
+	bool anonymous; /* no user name was given */
 	AVFormatContext *format;
 	AVStream *video;
 	const atomic_bool *stop;
@@ -94,7 +95,9 @@ explain(const Source *source, int code, char *reason, size_t size)
 	switch (code)
 	{
 		case AVERROR_HTTP_UNAUTHORIZED:
-			snprintf(reason, size, "the user name or password is wrong (401)");
+			snprintf(reason, size, "%s (401)",
+					 source->anonymous ? "it asks for a user name and password"
+									   : "the user name or password is wrong");
 			return SOURCE_WRONG;
 		case AVERROR_HTTP_FORBIDDEN:
 			snprintf(reason, size, "access is forbidden (403)");
@@ -311,6 +314,7 @@ source_open(Source **opened, const CameraConfig *config, const StringList *sourc
 		return SOURCE_LOST;
 	}
 	source->stop = stop;
+	source->anonymous = config->username == NULL;
 	source->deadline_us = clock_monotonic_us() + timeout_us;
 	if (!url_classify(config->url, &source->kind, reason, reason_size))
 	{
