@@ -64,12 +64,6 @@ model_unref(Model *model)
 	free(model);
 }
 
-bool
-model_is_shared(const Model *model)
-{
-	return model->references > 1;
-}
-
 const ModelConfig *
 model_config(const Model *model)
 {

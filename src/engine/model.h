@@ -19,9 +19,6 @@ typedef struct Model Model;
 extern Model *model_create(ModelConfig *config);
 extern Model *model_ref(Model *model);
 extern void model_unref(Model *model);
-
-/* Is there a reference besides the caller's? */
-extern bool model_is_shared(const Model *model);
 extern const ModelConfig *model_config(const Model *model);
 
 /*
