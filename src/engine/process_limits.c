@@ -52,6 +52,8 @@ process_limits_apply(const Settings *settings)
 	limit(RLIMIT_NOFILE, "descriptors", MAX_DESCRIPTORS);
 	if (settings->memory_limit > 0)
 		limit(RLIMIT_DATA, "memory", settings->memory_limit);
-	if (setpriority(PRIO_PROCESS, 0, settings->nice) != 0)
+	/* Only ever nicer: a server that is niced itself stays so. */
+	if (getpriority(PRIO_PROCESS, 0) < settings->nice &&
+		setpriority(PRIO_PROCESS, 0, settings->nice) != 0)
 		log_warning("the niceness %d could not be set: %s", settings->nice, strerror(errno));
 }
