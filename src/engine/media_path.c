@@ -108,7 +108,7 @@ open_parent(const char *media_dir, const char *path, bool make, const char **nam
 static int
 open_file(const char *media_dir, const char *path, bool make, int flags)
 {
-	const char *name;
+	const char *name = NULL;
 	int dir = open_parent(media_dir, path, make, &name);
 	int fd;
 
