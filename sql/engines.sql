@@ -3,6 +3,7 @@
 \set ON_ERROR_ROLLBACK on
 set timezone = 'UTC';
 begin;
+insert into cctv.alert_rules (name) values ('object');
 -- Nothing else runs in this transaction.
 update cctv.cameras set enabled = false where enabled;
 select count(*) from cctv.assign_engines(16);
@@ -83,7 +84,7 @@ select cctv.desired_state(78);
 select array(
 	select jsonb_object_keys(cctv.desired_state(77) -> 'cameras' -> 0) as key
 	except
-	select unnest('{camera_id,run,name,url,detect_url,username,password,rtsp_transport,detect,detect_fps,models,labels,min_confidence,motion_threshold,motion_min_area,snapshots,realtime,loop,file_start}'::text[])) as unknown_keys;
+	select unnest('{camera_id,run,name,url,detect_url,username,password,rtsp_transport,detect,detect_fps,models,labels,min_confidence,motion_threshold,motion_min_area,snapshots,realtime,loop,file_start,masks,privacy,watched}'::text[])) as unknown_keys;
 
 -- A file that has ended is not wanted, until it is started again.
 update cctv.camera_status set engine = 1 where camera_id in (-1, -8);

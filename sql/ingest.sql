@@ -4,6 +4,7 @@
 set timezone = 'UTC';
 set datestyle = 'ISO';
 begin;
+insert into cctv.alert_rules (name) values ('object');
 
 insert into cctv.cameras (camera_id, name, url, enabled, labels, min_confidence, file_start) values
 	(-1, 'lobby', '/srv/video/lobby.mp4', true, '{person,car}', 0.5, '2026-03-01 12:00:00+00'),

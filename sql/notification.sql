@@ -1,6 +1,7 @@
 -- Notifications, and who has read them.
 \set SHOW_CONTEXT never
 \set ON_ERROR_ROLLBACK on
+set client_min_messages = warning;
 begin;
 delete from cctv.notifications;
 select cctv.add_camera('lobby', 'rtsp://192.0.2.7/1') as lobby \gset

@@ -15,7 +15,7 @@ select cctv.set_detection('lobby', false, labels => '{dog}', min_confidence => 0
 select cctv.set_detection(-1, false);
 select cctv.set_fps('lobby', 3);
 select cctv.set_fps(-1, 3);
-select cctv.add_camera('yard', '/nowhere.mp4', enabled => true) > 0;
+select cctv.add_camera('yard', '/nowhere.mp4', enabled => true, default_rules => false) > 0;
 select cctv.start('attic');
 select cctv.stop('attic');
 select cctv.set_detection('attic', false);

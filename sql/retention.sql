@@ -4,6 +4,7 @@
 set timezone = 'Asia/Tokyo';
 set datestyle = 'ISO';
 begin;
+insert into cctv.alert_rules (name) values ('object');
 -- Nothing else is kept in this transaction.
 update cctv.cameras set enabled = false, removed_at = coalesce(removed_at, now()), purge = true;
 select cctv.maintain();

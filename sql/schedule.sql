@@ -4,6 +4,7 @@
 set timezone = 'UTC';
 set datestyle = 'ISO';
 set intervalstyle = 'postgres';
+set client_min_messages = warning;
 begin;
 
 -- Wall clocks: reached and passed, over both changes of the clocks.

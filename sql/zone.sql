@@ -1,6 +1,7 @@
 -- Zones: shapes, what is wrong with them, and the geometry that rules stand on.
 \set SHOW_CONTEXT never
 \set ON_ERROR_ROLLBACK on
+set client_min_messages = warning;
 begin;
 select cctv.add_camera('lobby', 'rtsp://192.0.2.7/1') as lobby, cctv.add_camera('yard', 'rtsp://192.0.2.7/2') as yard \gset
 

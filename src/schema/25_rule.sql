@@ -9,7 +9,7 @@ create table cctv.alert_rules (
 	alert_type text,
 	severity text not null default 'warning',
 	labels text[],
-	min_confidence real not null default 0,
+	min_confidence real,
 	zone_id integer references cctv.zones,
 	line_id integer references cctv.zones,
 	direction text,
@@ -34,7 +34,7 @@ create table cctv.alert_rules (
 	constraint min_count_from_1_to_1000 check (min_count between 1 and 1000),
 	constraint cooldown_from_0_to_a_year check (cooldown between interval '0' and interval '366 days'),
 	constraint other_sources_know_no_objects check (
-		source = 'objects' or (labels is null and min_confidence = 0 and zone_id is null and line_id is null
+		source = 'objects' or (labels is null and min_confidence is null and zone_id is null and line_id is null
 			and min_count = 1))
 );
 create unique index alert_rules_camera_id_name_key on cctv.alert_rules (coalesce(camera_id, 0), name);
@@ -50,8 +50,8 @@ comment on column cctv.alert_rules.source is
 comment on column cctv.alert_rules.alert_type is
 	'Kind of alert, any word; null: by the label (person, vehicle, animal, face …) or the source';
 comment on column cctv.alert_rules.severity is 'info, warning or critical';
-comment on column cctv.alert_rules.labels is 'Objects that count; null: all';
-comment on column cctv.alert_rules.min_confidence is 'Detections below do not count';
+comment on column cctv.alert_rules.labels is 'Objects that count; null: all that the camera asks for';
+comment on column cctv.alert_rules.min_confidence is 'Detections below do not count; null: the camera''s min_confidence';
 comment on column cctv.alert_rules.zone_id is 'The bottom centre of the object must be in this zone; null: anywhere';
 comment on column cctv.alert_rules.line_id is 'The bottom centre of the object must cross this line; null: no line';
 comment on column cctv.alert_rules.direction is

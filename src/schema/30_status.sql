@@ -76,6 +76,8 @@ create table cctv.camera_events (
 	state text not null,
 	previous text not null,
 	message text,
+	seq bigint,
+	published_at timestamptz,
 	constraint state_is_known check (
 		state in ('stopped', 'starting', 'running', 'reconnecting', 'error', 'finished')),
 	constraint previous_is_known check (
@@ -83,6 +85,7 @@ create table cctv.camera_events (
 	constraint message_up_to_1000_characters check (length(message) <= 1000)
 );
 create index camera_events_camera_id_at_idx on cctv.camera_events (camera_id, at);
+create unique index camera_events_seq_key on cctv.camera_events (seq);
 
 comment on table cctv.camera_events is 'Every change of a camera''s state';
 comment on column cctv.camera_events.event_id is 'Key';
@@ -91,6 +94,8 @@ comment on column cctv.camera_events.at is 'When it changed';
 comment on column cctv.camera_events.state is 'The new state';
 comment on column cctv.camera_events.previous is 'The state before';
 comment on column cctv.camera_events.message is 'Why, in words';
+comment on column cctv.camera_events.seq is 'Its number among all events, in the order in which they became visible';
+comment on column cctv.camera_events.published_at is 'When it got that number, just before it became visible';
 
 create table cctv.sessions (
 	session uuid primary key,
@@ -204,6 +209,9 @@ begin
 	select array_agg(event::cctv.camera_events order by event_id) into events from event;
 	if notify then
 		perform pg_notify('cctv_camera_state', cctv.state_payload(e)) from unnest(events) as e;
+	end if;
+	if events is not null then
+		perform cctv.watch_absences(array(select e.camera_id from unnest(events) as e), notify);
 	end if;
 	return coalesce(cardinality(events), 0);
 end

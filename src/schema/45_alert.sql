@@ -13,35 +13,6 @@ create function cctv.alert_type(label text) returns text
 $$;
 comment on function cctv.alert_type(text) is 'Type of the alert that an object of this label raises: person, vehicle, animal, or the label';
 
--- A detection as the alert rules see it.
-create type cctv.report as (
-	track_id bigint,
-	camera_id integer,
-	at timestamptz,
-	label text,
-	confidence real,
-	x real,
-	y real,
-	w real,
-	h real,
-	snapshot text,
-	decoded_at timestamptz,
-	inference_ms real
-);
-comment on type cctv.report is 'A detection as the alert rules see it';
-comment on column cctv.report.track_id is 'Track';
-comment on column cctv.report.camera_id is 'Camera';
-comment on column cctv.report.at is 'Time of the frame';
-comment on column cctv.report.label is 'What it is';
-comment on column cctv.report.confidence is 'Confidence';
-comment on column cctv.report.x is 'Left edge, as a fraction of the frame''s width';
-comment on column cctv.report.y is 'Top edge, as a fraction of the frame''s height';
-comment on column cctv.report.w is 'Width, as a fraction of the frame''s';
-comment on column cctv.report.h is 'Height, as a fraction of the frame''s';
-comment on column cctv.report.snapshot is 'Picture of it, if this report brings one';
-comment on column cctv.report.decoded_at is 'When the frame left the decoder';
-comment on column cctv.report.inference_ms is 'Milliseconds of inference spent on the frame';
-
 -- What cctv_alert carries about an alert.  Lengths are bounded by the tables,
 -- so it stays below the 8000 bytes of a notification.
 create function cctv.alert_payload(alert cctv.alerts, detail text default current_setting('cctv.notify_detail', true))
@@ -58,59 +29,150 @@ create function cctv.alert_payload(alert cctv.alerts, detail text default curren
 		lateral (select alert.alert_id, alert.camera_id) as brief,
 		lateral (
 			select alert.alert_id, alert.camera_id, c.name as camera, alert.alert_type as type, alert.label,
-				alert.confidence, alert.at, array[alert.x, alert.y, alert.w, alert.h] as box,
+				alert.confidence, alert.severity, left(alert.description, 500) as description, alert.at,
+				case when alert.x is not null then array[alert.x, alert.y, alert.w, alert.h] end as box,
 				alert.snapshot) as full_
 	where c.camera_id = alert.camera_id
 $$;
 comment on function cctv.alert_payload(cctv.alerts, text) is
 	'Payload of a notification on cctv_alert, one JSON object';
 
--- The one rule so far: a track of a label that its camera asks for raises one
--- alert, by its first report that is as confident as the camera wants.
-create function cctv.default_rule(reports cctv.report[]) returns setof cctv.report
-	language sql stable
+create function cctv.duration_words(duration interval) returns text
+	language sql immutable strict parallel safe
 	set search_path = pg_catalog, pg_temp
 	as $$
-	select distinct on (r.track_id) r.track_id, r.camera_id, r.at, r.label, r.confidence, r.x, r.y, r.w, r.h,
-		r.snapshot, r.decoded_at, r.inference_ms
-	from unnest(reports) with ordinality as r (track_id, camera_id, at, label, confidence,
-			x, y, w, h, snapshot, decoded_at, inference_ms, n)
-		join cctv.cameras as c using (camera_id)
-	where (c.labels is null or r.label = any (c.labels)) and r.confidence >= c.min_confidence
-	order by r.track_id, r.n
+	select case
+		when duration < interval '2 minutes' then round(extract(epoch from duration)) || ' s'
+		when duration < interval '2 hours' then round(extract(epoch from duration) / 60) || ' min'
+		else round(extract(epoch from duration) / 3600) || ' h'
+	end
 $$;
-comment on function cctv.default_rule(cctv.report[]) is
-	'The detections of a batch that raise an alert by the default rule';
+comment on function cctv.duration_words(interval) is 'A duration as people say it';
 
--- Evaluate the rules over the detections of a batch whose tracks have raised no
--- alert yet, given in their order: store and announce the alerts.  Returns how
--- many there were.
-create function cctv.raise_alerts(reports cctv.report[], notify boolean) returns bigint
+create function cctv.describe_hit(hit cctv.hit, rule cctv.alert_rules, zone text, line text) returns text
+	language sql immutable
+	set search_path = pg_catalog, pg_temp
+	as $$
+	select left(concat_ws(' ',
+		case rule.source
+			when 'camera_offline' then 'camera offline'
+			when 'camera_recovered' then 'camera back'
+		end,
+		case when hit.size > 1 then hit.size || ' at once:' end,
+		hit.label,
+		'in ' || zone,
+		'across ' || line,
+		case rule.source when 'camera_recovered' then 'after ' else 'for ' end || cctv.duration_words(hit.stayed)), 1000)
+$$;
+comment on function cctv.describe_hit(cctv.hit, cctv.alert_rules, text, text) is 'An alert in words';
+
+-- Store and announce alerts.  Returns how many there were.
+create function cctv.raise_alerts(
+	hits cctv.hit[],
+	rules cctv.alert_rules[],
+	reports cctv.report[],
+	notify boolean) returns bigint
 	language plpgsql
 	set search_path = pg_catalog, pg_temp
 	as $$
 declare
 	raised cctv.alerts[];
 begin
-	if reports is null then
+	if hits is null then
 		return 0;
 	end if;
 	with alert as (
-		insert into cctv.alerts (camera_id, track_id, alert_type, label, confidence, at, x, y, w, h,
-			snapshot, decoded_at, inference_ms)
-		select r.camera_id, r.track_id, cctv.alert_type(r.label), r.label, r.confidence, r.at,
-			r.x, r.y, r.w, r.h, coalesce(r.snapshot, t.snapshot), r.decoded_at, r.inference_ms
-		from cctv.default_rule(reports) as r
-			join cctv.tracks as t using (track_id)
-		order by r.at, r.track_id
+		insert into cctv.alerts (camera_id, track_id, rule_id, alert_type, severity, description, label, confidence,
+			at, x, y, w, h, snapshot, decoded_at, inference_ms)
+		select hit.camera_id, hit.track_id, hit.rule_id,
+			coalesce(r.alert_type, cctv.alert_type(hit.label), r.source), r.severity,
+			cctv.describe_hit(hit, r, z.name, l.name), hit.label, hit.confidence, hit.at,
+			hit.x, hit.y, hit.w, hit.h, coalesce(p.snapshot, t.snapshot), p.decoded_at, p.inference_ms
+		from unnest(hits) as hit
+			join unnest(rules) as r on r.rule_id = hit.rule_id
+			left join cctv.zones as z on z.zone_id = r.zone_id
+			left join cctv.zones as l on l.zone_id = r.line_id
+			left join cctv.tracks as t on t.track_id = hit.track_id
+			left join unnest(reports) as p on p.track_id = hit.track_id and p.at = hit.at
+		order by hit.at, hit.rule_id, hit.track_id
+		on conflict do nothing
 		returning *
+	), zone as (
+		insert into cctv.alert_zones (alert_id, zone_id)
+		select a.alert_id, z.zone_id
+		from alert as a
+			join cctv.zones as z on z.camera_id = a.camera_id
+		where z.kind = 'zone' and z.shape @> point(a.x + a.w / 2, least(a.y + a.h, 1))
 	)
 	select array_agg(alert::cctv.alerts order by alert_id) into raised from alert;
+	if raised is null then
+		return 0;
+	end if;
 	if notify then
 		perform pg_notify('cctv_alert', cctv.alert_payload(a)) from unnest(raised) as a;
 	end if;
-	return coalesce(cardinality(raised), 0);
+	perform cctv.notify_of_alerts(raised, notify);
+	return cardinality(raised);
 end
 $$;
-comment on function cctv.raise_alerts(cctv.report[], boolean) is
-	'Evaluates the alert rules over a batch of detections; stores and announces alerts; returns their number';
+comment on function cctv.raise_alerts(cctv.hit[], cctv.alert_rules[], cctv.report[], boolean) is
+	'Stores and announces alerts; returns their number';
+
+create function cctv.remember_cooldowns(cooldowns cctv.rule_cooldown[]) returns void
+	language plpgsql
+	set search_path = pg_catalog, pg_temp
+	as $$
+begin
+	if cooldowns is not null then
+		insert into cctv.rule_cooldown
+			select * from unnest(cooldowns)
+			on conflict (rule_id, camera_id, label) do update
+				set last_at = excluded.last_at, seen_at = excluded.seen_at;
+	end if;
+end
+$$;
+comment on function cctv.remember_cooldowns(cctv.rule_cooldown[]) is 'Stores when rules last raised an alert';
+
+-- Evaluate the rules about objects over the detections of a batch.  Returns how
+-- many alerts there were.
+create function cctv.evaluate_rules(reports cctv.report[], notify boolean) returns bigint
+	language plpgsql
+	set search_path = pg_catalog, pg_temp
+	as $$
+declare
+	cameras integer[];
+	rules cctv.alert_rules[];
+	memory cctv.rule_memory;
+	folded record;
+begin
+	select array_agg(distinct p.camera_id) into cameras from unnest(reports) as p;
+	select array_agg(r) into rules
+		from cctv.alert_rules as r
+		where r.enabled and r.source = 'objects' and (r.camera_id is null or r.camera_id = any (cameras));
+	if rules is null or cameras is null then
+		return 0;
+	end if;
+	memory := row(
+		(select array_agg(s) from cctv.rule_state as s where s.track_id in (select p.track_id from unnest(reports) as p)),
+		(select array_agg(c) from cctv.crowd_state as c where c.camera_id = any (cameras)),
+		(select array_agg(d) from cctv.rule_cooldown as d where d.camera_id = any (cameras)))::cctv.rule_memory;
+	select * into folded from cctv.fold_reports(rules, reports, memory);
+	memory := folded.memory;
+	if memory.states is not null then
+		insert into cctv.rule_state as s
+			select * from unnest(memory.states)
+			on conflict (track_id, rule_id) do update
+				set done = excluded.done, entered_at = excluded.entered_at, left_at = excluded.left_at,
+					x = excluded.x, y = excluded.y;
+	end if;
+	if memory.crowds is not null then
+		insert into cctv.crowd_state
+			select * from unnest(memory.crowds)
+			on conflict (rule_id, camera_id) do update set members = excluded.members;
+	end if;
+	perform cctv.remember_cooldowns(memory.cooldowns);
+	return cctv.raise_alerts(folded.hits, rules, reports, notify);
+end
+$$;
+comment on function cctv.evaluate_rules(cctv.report[], boolean) is
+	'Evaluates the alert rules over a batch of detections; returns the number of alerts';

@@ -83,6 +83,23 @@ $$;
 comment on function cctv.raise_notifications(cctv.notifications[], boolean) is
 	'Stores notifications and tells listeners; returns their number';
 
+-- Alerts of at least the severity cctv.notify_severity are worth a notification.
+create function cctv.notify_of_alerts(alerts cctv.alerts[], notify boolean) returns bigint
+	language sql
+	set search_path = pg_catalog, pg_temp
+	as $$
+	select cctv.raise_notifications(array_agg(row(null, null,
+			case a.severity when 'info' then 'info' when 'warning' then 'warning' else 'error' end,
+			'alert', a.camera_id, a.alert_id,
+			format('%s: %s', c.name, a.description))::cctv.notifications order by a.alert_id), notify)
+	from unnest(alerts) as a
+		join cctv.cameras as c using (camera_id)
+	where array_position('{info,warning,critical}', a.severity) >= coalesce(
+		array_position('{info,warning,critical}', current_setting('cctv.notify_severity', true)), 3)
+$$;
+comment on function cctv.notify_of_alerts(cctv.alerts[], boolean) is
+	'Raises notifications of alerts that are severe enough';
+
 create function cctv.unread(newest integer default 100) returns setof cctv.notifications
 	language sql stable
 	set search_path = pg_catalog, pg_temp

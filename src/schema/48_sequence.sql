@@ -74,18 +74,6 @@ $$;
 comment on function cctv.number_event() is 'Trigger: numbers an event at commit';
 
 -- Rows that come from a dump have their numbers.
-alter table cctv.alerts add column seq bigint, add column published_at timestamptz,
-	add column severity text not null default 'warning', add column description text;
-alter table cctv.camera_events add column seq bigint, add column published_at timestamptz;
-comment on column cctv.alerts.seq is 'Its number among all events, in the order in which they became visible';
-comment on column cctv.alerts.published_at is 'When it got that number, just before it became visible';
-comment on column cctv.alerts.severity is 'info, warning or critical';
-comment on column cctv.alerts.description is 'In words';
-comment on column cctv.camera_events.seq is 'Its number among all events, in the order in which they became visible';
-comment on column cctv.camera_events.published_at is 'When it got that number, just before it became visible';
-create unique index alerts_seq_key on cctv.alerts (seq);
-create unique index camera_events_seq_key on cctv.camera_events (seq);
-
 create constraint trigger number_event after insert on cctv.alerts
 	deferrable initially deferred
 	for each row when (new.seq is null) execute function cctv.number_event();

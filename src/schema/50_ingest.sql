@@ -192,8 +192,8 @@ $$;
 comment on function cctv.make_partitions(date, date, cctv.event_line[]) is
 	'Makes the partitions of detections that a batch needs';
 
--- Objects become tracks and detections.  Returns those detections whose tracks
--- have raised no alert yet, in their order, for the alert rules.
+-- Objects become tracks and detections.  Returns the detections, in their order,
+-- for the alert rules.
 create function cctv.store_objects(lines cctv.event_line[]) returns cctv.report[]
 	language plpgsql
 	set search_path = pg_catalog, pg_temp
@@ -247,18 +247,14 @@ begin
 		select at, track_id, camera_id, confidence, x, y, w, h, stationary, label, model, attributes
 		from object left join track using (session, track)
 	)
-	select array_agg(row(track_id, camera_id, at, label, confidence, x, y, w, h, snapshot, decoded_at,
+	select array_agg(row(track_id, camera_id, at, label, confidence, x, y, w, h, stationary, snapshot, decoded_at,
 			inference_ms)::cctv.report order by n)
 		into reports
-		from object
-			join (
-				select * from track
-				where not exists (select from cctv.alerts as a where a.track_id = track.track_id)
-				offset 0) as quiet using (session, track);
+		from object join track using (session, track);
 	return reports;
 end
 $$;
-comment on function cctv.store_objects(cctv.event_line[]) is 'Stores objects as tracks and detections; returns those whose tracks have raised no alert yet';
+comment on function cctv.store_objects(cctv.event_line[]) is 'Stores objects as tracks and detections; returns them for the alert rules';
 
 -- A picture of a track has been written.
 create function cctv.store_snapshots(lines cctv.event_line[]) returns void
@@ -297,6 +293,8 @@ begin
 		from told
 		where t.session = told.session and t.engine_track = told.track and t.ended_at is null
 		returning t.track_id, t.ended_at
+	), forgotten as (
+		delete from cctv.rule_state as s using gone where s.track_id = gone.track_id
 	)
 	update cctv.alerts as a set ended_at = gone.ended_at
 		from gone
@@ -385,7 +383,7 @@ begin
 		into changes
 		from unnest(lines) as l
 			join cctv.cameras as c using (camera_id)
-		where l.type = 'state' and c.enabled;
+		where l.type = 'state' and c.enabled and cctv.is_scheduled(c.camera_id, 'run', now());
 	if changes is null then
 		return 0;
 	end if;
@@ -422,7 +420,7 @@ begin
 	end if;
 	if 'objects' = any (batch.types) then
 		perform cctv.make_partitions(batch.first_day, batch.last_day, lines);
-		announced := cctv.raise_alerts(cctv.store_objects(lines), notify);
+		announced := cctv.evaluate_rules(cctv.store_objects(lines), notify);
 	end if;
 	if 'snapshot' = any (batch.types) then
 		perform cctv.store_snapshots(lines);
@@ -433,6 +431,9 @@ begin
 	perform cctv.end_superseded_sessions(parts);
 	if batch.types && '{stats,motion,engine}' then
 		perform cctv.store_stats(lines);
+	end if;
+	if 'engine' = any (batch.types) then
+		announced := announced + cctv.watch_absences(null, notify);
 	end if;
 	if 'state' = any (batch.types) then
 		announced := announced + cctv.store_states(lines, notify);

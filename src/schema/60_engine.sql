@@ -1,8 +1,8 @@
 -- Engines: which camera runs where, and what each engine is told.  All of this
 -- is called by the worker.
 
--- Cameras that should run now: enabled, and not a file that has been played.
--- With schedules, their windows come in here.
+-- Cameras that should run now: enabled, within their schedules, and not a file
+-- that has been played.
 create function cctv.desired_cameras() returns integer[]
 	language sql stable
 	set search_path = pg_catalog, pg_temp
@@ -10,7 +10,7 @@ create function cctv.desired_cameras() returns integer[]
 	select coalesce(array_agg(c.camera_id order by c.camera_id), '{}')
 	from cctv.cameras as c
 		left join cctv.camera_status as s using (camera_id)
-	where c.enabled and s.finished_run is distinct from c.run
+	where c.enabled and s.finished_run is distinct from c.run and cctv.is_scheduled(c.camera_id, 'run', now())
 $$;
 comment on function cctv.desired_cameras() is 'Cameras that should run now';
 
@@ -36,7 +36,8 @@ begin
 			fps_in = 0, fps_decoded = 0, fps_analysed = 0
 		where s.camera_id = any (leaving);
 	perform cctv.end_sessions(cctv.open_sessions(leaving));
-	perform cctv.record_states(array_agg(row(c.camera_id, 'stopped', null, clock_timestamp())::cctv.state_change
+	perform cctv.record_states(array_agg(row(c.camera_id, 'stopped',
+				case when c.enabled then 'its schedule has ended' end, clock_timestamp())::cctv.state_change
 			order by c.camera_id), notify)
 		from cctv.cameras as c
 			join cctv.camera_status as s using (camera_id)
@@ -131,6 +132,7 @@ begin
 	perform cctv.stop_undesired(desired, notify);
 	perform cctv.start_desired(desired, notify);
 	perform cctv.place_cameras(desired, per_engine);
+	perform cctv.watch_absences(null, notify);
 	return query
 		select s.engine, s.camera_id from cctv.camera_status as s
 		where s.engine is not null
@@ -139,6 +141,45 @@ end
 $$;
 comment on function cctv.assign_engines(integer, boolean) is
 	'Brings the states of cameras to what is desired and gives those that should run an engine; returns who runs where';
+
+create function cctv.zone_points(camera integer, kind text) returns jsonb
+	language sql stable
+	set search_path = pg_catalog, pg_temp
+	as $$
+	select coalesce(jsonb_agg(z.points order by z.zone_id), '[]')
+	from cctv.zones as z
+	where z.camera_id = camera and z.kind = zone_points.kind
+$$;
+comment on function cctv.zone_points(integer, text) is 'Corners of a camera''s zones of a kind, as an engine is told';
+
+-- Where a rule must know who is still there, an engine reports objects every
+-- second even if they stand still.  A rule without a zone watches everything.
+create function cctv.watched_zones(camera integer) returns jsonb
+	language sql stable
+	set search_path = pg_catalog, pg_temp
+	as $$
+	select coalesce(jsonb_agg(w.points order by w.points), '[]')
+	from (
+		select distinct coalesce(z.points, '{{0,0},{1,0},{1,1},{0,1}}') as points
+		from cctv.alert_rules as r
+			left join cctv.zones as z on z.zone_id = r.zone_id
+		where r.enabled and r.source = 'objects' and (r.camera_id is null or r.camera_id = camera)
+			and (r.min_dwell > interval '0' or r.min_count > 1)) as w
+$$;
+comment on function cctv.watched_zones(integer) is
+	'Corners of the zones in which an engine reports objects every second, also those that stand still';
+
+-- When the worker must look again for the sake of a schedule.
+create function cctv.next_look() returns timestamptz
+	language sql stable security definer
+	set search_path = pg_catalog, pg_temp
+	as $$
+	select min(cctv.schedule_edge(s, cctv.zone_of(s, s.camera_id), now()))
+	from cctv.schedules as s
+		join cctv.cameras as c using (camera_id)
+	where c.enabled
+$$;
+comment on function cctv.next_look() is 'When a schedule of a camera that is enabled next begins or ends, null when none does';
 
 -- What an engine is told: everything about its cameras, secrets included.  The
 -- same rows give the same text.
@@ -169,11 +210,15 @@ create function cctv.desired_state(engine integer) returns jsonb
 			select jsonb_agg(jsonb_build_object(
 				'camera_id', c.camera_id, 'run', c.run, 'name', c.name,
 				'url', c.url, 'detect_url', c.detect_url, 'username', c.username, 'password', c.password,
-				'rtsp_transport', c.rtsp_transport, 'detect', c.detect, 'detect_fps', c.detect_fps,
+				'rtsp_transport', c.rtsp_transport,
+				'detect', c.detect and cctv.is_scheduled(c.camera_id, 'detect', now()), 'detect_fps', c.detect_fps,
 				'models', c.models, 'labels', c.labels, 'min_confidence', c.min_confidence,
 				'motion_threshold', c.motion_threshold, 'motion_min_area', c.motion_min_area,
 				'snapshots', c.snapshots, 'realtime', c.realtime, 'loop', c.loop,
-				'file_start', c.file_start) order by c.camera_id)
+				'file_start', c.file_start,
+				'masks', cctv.zone_points(c.camera_id, 'mask'),
+				'privacy', cctv.zone_points(c.camera_id, 'privacy'),
+				'watched', cctv.watched_zones(c.camera_id)) order by c.camera_id)
 			from mine as c), '[]'))
 $$;
 comment on function cctv.desired_state(integer) is
@@ -241,6 +286,7 @@ begin
 	update cctv.alerts as a set ended_at = gone.ended_at
 		from gone
 		where a.track_id = gone.track_id;
+	delete from cctv.rule_state;
 	update cctv.camera_status set engine = null
 		where engine is not null;
 	select array_agg(s.camera_id order by s.camera_id) into interrupted

@@ -56,13 +56,19 @@ create function cctv.add_camera(
 	loop boolean default false,
 	file_start timestamptz default null,
 	time_zone text default null,
-	retention interval default '30 days') returns integer
-	language sql
+	retention interval default '30 days',
+	default_rules boolean default true) returns integer
+	language plpgsql
 	set search_path = pg_catalog, pg_temp
 	as $$
-	select cctv.require_worker() where add_camera.enabled;
-	select cctv.check_models(add_camera.models, add_camera.labels);
-	insert into cctv.cameras (name, url, location, detect_url, enabled, detect, detect_fps, models, labels,
+declare
+	added integer;
+begin
+	if add_camera.enabled then
+		perform cctv.require_worker();
+	end if;
+	perform cctv.check_models(add_camera.models, add_camera.labels);
+	insert into cctv.cameras as c (name, url, location, detect_url, enabled, detect, detect_fps, models, labels,
 		min_confidence, motion_threshold, motion_min_area, snapshots, rtsp_transport, realtime, loop,
 		file_start, time_zone, retention)
 	values (add_camera.name, add_camera.url, add_camera.location, add_camera.detect_url, add_camera.enabled,
@@ -70,11 +76,16 @@ create function cctv.add_camera(
 		add_camera.min_confidence, add_camera.motion_threshold, add_camera.motion_min_area,
 		add_camera.snapshots, add_camera.rtsp_transport, add_camera.realtime, add_camera.loop,
 		add_camera.file_start, add_camera.time_zone, add_camera.retention)
-	returning camera_id
+	returning c.camera_id into added;
+	if add_camera.default_rules then
+		perform cctv.default_rules(added);
+	end if;
+	return added;
+end
 $$;
 comment on function cctv.add_camera(text, text, text, text, boolean, boolean, real, text[], text[], real,
-	integer, real, boolean, text, boolean, boolean, timestamptz, text, interval) is
-	'Adds a camera, stopped unless enabled; returns its camera_id';
+	integer, real, boolean, text, boolean, boolean, timestamptz, text, interval, boolean) is
+	'Adds a camera, stopped unless enabled, with the alert rules of cctv.default_rules(); returns its camera_id';
 
 create function cctv.start(camera integer) returns void
 	language plpgsql

@@ -47,8 +47,6 @@ grant execute on function
 	cctv.forget(cctv.cameras),
 	cctv.alert_type(text),
 	cctv.alert_payload(cctv.alerts, text),
-	cctv.default_rule(cctv.report[]),
-	cctv.raise_alerts(cctv.report[], boolean),
 	cctv.read_lines(jsonb),
 	cctv.session_parts(cctv.event_line[]),
 	cctv.new_lines(cctv.event_line[], cctv.session_part[]),

@@ -2,7 +2,12 @@
 
 alter table cctv.notifications owner to cctv_worker;
 alter table cctv.event_counter owner to cctv_worker;
+alter table cctv.rule_state owner to cctv_worker;
+alter table cctv.crowd_state owner to cctv_worker;
+alter table cctv.rule_cooldown owner to cctv_worker;
+alter table cctv.alert_zones owner to cctv_worker;
 alter function cctv.number_event() owner to cctv_worker;
+alter function cctv.next_look() owner to cctv_worker;
 grant select on cctv.zones, cctv.alert_rules, cctv.schedules, cctv.consumers to cctv_worker;
 alter view cctv.v_consumers owner to cctv_worker;
 grant execute on function
@@ -20,17 +25,44 @@ grant execute on function
 	cctv.is_scheduled(integer, text, timestamptz, integer),
 	cctv.notification_payload(cctv.notifications),
 	cctv.raise_notifications(cctv.notifications[], boolean),
+	cctv.notify_of_alerts(cctv.alerts[], boolean),
+	cctv.rule_windows(integer, integer, timestamptz, timestamptz),
+	cctv.scheduled_until(integer, text, timestamptz, integer),
+	cctv.stay_step(cctv.stay, cctv.rule_state, timestamptz, real, real, boolean, interval, real[], text),
+	cctv.stay_after(cctv.rule_state, timestamptz, real, real, boolean, interval, real[], text),
+	cctv.crowd_step(cctv.crowd, cctv.crowd_state, timestamptz, cctv.crowd_member[], integer, boolean),
+	cctv.crowd_after(cctv.crowd_state, timestamptz, cctv.crowd_member[], integer, boolean),
+	cctv.cooldown_step(cctv.cooldown, timestamptz, timestamptz, interval),
+	cctv.cooldown_after(timestamptz, timestamptz, interval),
+	cctv.fold_reports(cctv.alert_rules[], cctv.report[], cctv.rule_memory),
+	cctv.duration_words(interval),
+	cctv.describe_hit(cctv.hit, cctv.alert_rules, text, text),
+	cctv.raise_alerts(cctv.hit[], cctv.alert_rules[], cctv.report[], boolean),
+	cctv.evaluate_rules(cctv.report[], boolean),
+	cctv.remember_cooldowns(cctv.rule_cooldown[]),
+	cctv.absences(integer[], timestamptz, timestamptz),
+	cctv.fold_absences(cctv.alert_rules[], integer[], timestamptz, timestamptz, cctv.rule_cooldown[]),
+	cctv.notify_of_absences(integer[], boolean),
+	cctv.watch_absences(integer[], boolean),
+	cctv.zone_points(integer, text),
+	cctv.watched_zones(integer),
 	cctv.next_seq(),
 	cctv.last_seq(),
 	cctv.line_crossing(real[], double precision, double precision, double precision, double precision)
 	to cctv_worker;
-revoke all on type cctv.cron, cctv.event from public;
-grant usage on type cctv.cron to cctv_worker;
+revoke all on type cctv.cron, cctv.event, cctv.absence, cctv.crowd_member, cctv.stay, cctv.crowd, cctv.cooldown,
+	cctv.rule_memory, cctv.hit from public;
+grant usage on type cctv.cron, cctv.absence, cctv.crowd_member, cctv.stay, cctv.crowd, cctv.cooldown, cctv.rule_memory, cctv.hit
+	to cctv_worker;
 
 create trigger wake after insert or update or delete or truncate on cctv.zones
 	for each statement execute function cctv.wake();
 alter table cctv.zones enable always trigger wake;
 comment on trigger wake on cctv.zones is 'Wakes the worker at commit';
+create trigger wake after insert or update or delete or truncate on cctv.alert_rules
+	for each statement execute function cctv.wake();
+alter table cctv.alert_rules enable always trigger wake;
+comment on trigger wake on cctv.alert_rules is 'Wakes the worker at commit';
 create trigger wake after insert or update or delete or truncate on cctv.schedules
 	for each statement execute function cctv.wake();
 alter table cctv.schedules enable always trigger wake;
@@ -47,3 +79,4 @@ select pg_catalog.pg_extension_config_dump('cctv.notifications_notification_id_s
 select pg_catalog.pg_extension_config_dump('cctv.notification_reads', '');
 select pg_catalog.pg_extension_config_dump('cctv.event_counter', '');
 select pg_catalog.pg_extension_config_dump('cctv.consumers', '');
+select pg_catalog.pg_extension_config_dump('cctv.alert_zones', '');

@@ -1,0 +1,215 @@
+-- Alert rules, as people call them.
+
+-- The rules that most people want.
+create function cctv.default_rules(camera integer) returns setof cctv.alert_rules
+	language plpgsql
+	set search_path = pg_catalog, pg_temp
+	as $$
+declare
+	names text;
+begin
+	return query
+		insert into cctv.alert_rules (name, camera_id, source, alert_type, severity, labels, min_confidence, min_dwell,
+				cooldown)
+		values
+			('object', camera, 'objects', null, 'warning', null, null, '0', '0'),
+			('tamper', camera, 'objects', 'tamper', 'critical', '{blocked,moved,defocused}', 0, '0', '5 minutes'),
+			('offline', camera, 'camera_offline', null, 'warning', null, null, '30 seconds', '5 minutes')
+		on conflict do nothing
+		returning *;
+	select string_agg(format('"%s"', r.name), ', ' order by r.rule_id) into names
+		from cctv.alert_rules as r
+		where r.camera_id = camera;
+	raise notice 'camera "%" has the alert rules %', (select c.name from cctv.cameras as c where c.camera_id = camera), names
+		using hint = 'See and change them in cctv.alert_rules.';
+end
+$$;
+comment on function cctv.default_rules(integer) is
+	'Gives a camera the alert rules that most people want: one alert for every object it is asked for, one when its view is tampered with, one when it is away; returns those added';
+
+create function cctv.default_rules(camera text) returns setof cctv.alert_rules
+	language sql
+	set search_path = pg_catalog, pg_temp
+	as $$ select cctv.default_rules(cctv.camera_id(camera)) $$;
+comment on function cctv.default_rules(text) is
+	'Gives a camera the alert rules that most people want; returns those added';
+
+create function cctv.add_rule(
+	name text,
+	camera text default null,
+	alert_type text default null,
+	severity text default 'warning',
+	labels text[] default null,
+	min_confidence real default null,
+	zone text default null,
+	line text default null,
+	direction text default null,
+	min_dwell interval default '0',
+	min_count integer default 1,
+	cooldown interval default '0',
+	source text default 'objects',
+	enabled boolean default true) returns integer
+	language plpgsql
+	set search_path = pg_catalog, pg_temp
+	as $$
+#variable_conflict use_column
+declare
+	of_camera integer;
+	added integer;
+begin
+	if camera is not null then
+		of_camera := cctv.camera_id(camera);
+	elsif zone is not null or line is not null then
+		raise exception 'a zone or line is of one camera'
+			using errcode = 'invalid_parameter_value',
+				hint = 'Name the camera, too.';
+	end if;
+	insert into cctv.alert_rules (name, camera_id, source, alert_type, severity, labels, min_confidence, zone_id,
+			line_id, direction, min_dwell, min_count, cooldown, enabled)
+		values (add_rule.name, of_camera, add_rule.source, add_rule.alert_type, add_rule.severity, add_rule.labels,
+			add_rule.min_confidence,
+			case when zone is not null then cctv.zone_id(of_camera, zone) end,
+			case when line is not null then cctv.zone_id(of_camera, line) end,
+			add_rule.direction, add_rule.min_dwell, add_rule.min_count, add_rule.cooldown, add_rule.enabled)
+		returning rule_id into added;
+	return added;
+end
+$$;
+comment on function cctv.add_rule(text, text, text, text, text[], real, text, text, text, interval, integer, interval, text, boolean) is
+	'Adds an alert rule for a camera, or for all when none is named; returns its key';
+
+create function cctv.remove_rule(rule integer) returns void
+	language plpgsql
+	set search_path = pg_catalog, pg_temp
+	as $$
+begin
+	delete from cctv.alert_rules as r where r.rule_id = rule;
+	if not found then
+		raise exception 'rule % does not exist', rule
+			using errcode = 'undefined_object',
+				hint = 'See them with: select * from cctv.alert_rules.';
+	end if;
+end
+$$;
+comment on function cctv.remove_rule(integer) is 'Removes an alert rule; its alerts stay';
+
+create function cctv.acknowledge(alert_id bigint, note text default null) returns boolean
+	language plpgsql
+	set search_path = pg_catalog, pg_temp
+	as $$
+#variable_conflict use_column
+begin
+	update cctv.alerts as a
+		set acknowledged_at = now(), acknowledged_by = quote_ident(current_user)::regrole, note = acknowledge.note
+		where a.alert_id = acknowledge.alert_id and a.acknowledged_at is null;
+	if not found and not exists (select from cctv.alerts as a where a.alert_id = acknowledge.alert_id) then
+		raise exception 'alert % does not exist', acknowledge.alert_id
+			using errcode = 'undefined_object';
+	end if;
+	return found;
+end
+$$;
+comment on function cctv.acknowledge(bigint, text) is
+	'Notes who has seen an alert, when, and what they say; false when somebody had before, which stays';
+
+-- What a rule would have raised, or raised, between two times.  It reads history
+-- a few minutes at a time and carries along what the running system would
+-- remember.
+create function cctv.backtest(rule cctv.alert_rules, from_at timestamptz, upto timestamptz) returns setof cctv.hit
+	language plpgsql stable
+	set search_path = pg_catalog, pg_temp
+	as $$
+declare
+	rules cctv.alert_rules[];
+	memory cctv.rule_memory;
+	reports cctv.report[];
+	folded record;
+	seen_upto timestamptz := from_at;
+	next_upto timestamptz;
+	raised bigint[] := '{}';
+begin
+	if from_at is null or upto is null or from_at > upto then
+		raise exception 'a backtest needs two times in order'
+			using errcode = 'invalid_parameter_value';
+	end if;
+	-- A row that was made by hand may leave out what has a default.
+	rule.rule_id := coalesce(rule.rule_id, 0);
+	rule.source := coalesce(rule.source, 'objects');
+	rule.min_dwell := coalesce(rule.min_dwell, '0');
+	rule.min_count := coalesce(rule.min_count, 1);
+	rule.cooldown := coalesce(rule.cooldown, '0');
+	rules := array[rule];
+	if rule.source <> 'objects' then
+		select * into folded from cctv.fold_absences(rules,
+			array(select c.camera_id from cctv.cameras as c where rule.camera_id is null or c.camera_id = rule.camera_id),
+			from_at, upto, null);
+		return query select * from unnest(folded.hits);
+		return;
+	end if;
+	loop
+		-- About ten thousand reports, and never half a frame.
+		select d.at into next_upto
+			from cctv.detections as d
+			where d.at >= seen_upto and d.at < upto and (rule.camera_id is null or d.camera_id = rule.camera_id)
+			order by d.at
+			limit 1 offset 10000;
+		next_upto := coalesce(next_upto, upto);
+		select array_agg(row(d.track_id, d.camera_id, d.at, d.label, d.confidence, d.x, d.y, d.w, d.h, d.stationary,
+				null, null, null)::cctv.report order by d.at, d.track_id)
+			into reports
+			from cctv.detections as d
+			where d.at >= seen_upto and d.at < next_upto and (rule.camera_id is null or d.camera_id = rule.camera_id);
+		if reports is not null then
+			select * into folded from cctv.fold_reports(rules, reports, memory);
+			return query
+				select h.* from unnest(folded.hits) as h where h.track_id <> all (raised);
+			raised := raised || array(select h.track_id from unnest(folded.hits) as h);
+			-- As in the tables: what is new replaces what is old, tracks that have ended are forgotten.
+			memory := row(
+				(select array_agg(s) from (
+					select s from unnest((folded.memory).states) as s
+					union all
+					select s from unnest(memory.states) as s
+					where not exists (select from unnest((folded.memory).states) as n where n.track_id = s.track_id)
+						and exists (
+							select from cctv.tracks as t
+							where t.track_id = s.track_id and (t.ended_at is null or t.ended_at >= next_upto))) as s),
+				(select array_agg(c) from (
+					select c from unnest((folded.memory).crowds) as c
+					union all
+					select c from unnest(memory.crowds) as c
+					where not exists (select from unnest((folded.memory).crowds) as n where n.camera_id = c.camera_id)) as c),
+				(select array_agg(d) from (
+					select d from unnest((folded.memory).cooldowns) as d
+					union all
+					select d from unnest(memory.cooldowns) as d
+					where not exists (
+						select from unnest((folded.memory).cooldowns) as n
+						where n.camera_id = d.camera_id and n.label = d.label)) as d))::cctv.rule_memory;
+		end if;
+		exit when next_upto >= upto;
+		seen_upto := next_upto;
+	end loop;
+end
+$$;
+comment on function cctv.backtest(cctv.alert_rules, timestamptz, timestamptz) is
+	'Alerts that a rule, saved or not, would have raised between two times';
+
+create function cctv.backtest(rule integer, from_at timestamptz, upto timestamptz) returns setof cctv.hit
+	language plpgsql stable
+	set search_path = pg_catalog, pg_temp
+	as $$
+declare
+	r cctv.alert_rules;
+begin
+	select * into r from cctv.alert_rules as a where a.rule_id = rule;
+	if not found then
+		raise exception 'rule % does not exist', rule
+			using errcode = 'undefined_object',
+				hint = 'See them with: select * from cctv.alert_rules.';
+	end if;
+	return query select * from cctv.backtest(r, from_at, upto);
+end
+$$;
+comment on function cctv.backtest(integer, timestamptz, timestamptz) is
+	'Alerts that a rule would have raised between two times, as it is now';
