@@ -215,6 +215,29 @@ region_is_cropped(void **state)
 	av_frame_free(&frame);
 }
 
+/* Of a frame many times the input's size not every row is read, but they are spread over it. */
+static void
+large_frames_keep_their_proportions(void **state)
+{
+	AVFrame *frame = make_yuv(2000, 2001, 0, 1500, 2000, 250);
+	InputShape shape = {TENSOR_UINT8_NHWC, 128, 128};
+	PixelRect whole = {0, 0, 2000, 2001};
+	Preprocessor *preprocessor = preprocessor_create();
+	Letterbox letterbox;
+	char error[200] = "";
+	const void *tensor =
+		preprocess(preprocessor, frame, &whole, &shape, &STYLE, &letterbox, error, sizeof(error));
+
+	assert_non_null(tensor);
+	assert_dark(level_at(tensor, &shape, 60, 2, 0));
+	assert_dark(level_at(tensor, &shape, 60, 93, 0));
+	assert_in_range(level_at(tensor, &shape, 60, 98, 0), 253, 255);
+	assert_in_range(level_at(tensor, &shape, 60, 109, 0), 253, 255);
+	assert_dark(level_at(tensor, &shape, 60, 114, 0));
+	preprocessor_free(preprocessor);
+	av_frame_free(&frame);
+}
+
 static void
 channels_are_red_green_blue(void **state)
 {
@@ -349,6 +372,7 @@ main(void)
 		cmocka_unit_test(picture_and_bars_in_bytes),
 		cmocka_unit_test(bars_at_the_right_are_clean),
 		cmocka_unit_test(region_is_cropped),
+		cmocka_unit_test(large_frames_keep_their_proportions),
 		cmocka_unit_test(channels_are_red_green_blue),
 		cmocka_unit_test(range_of_the_stream_counts),
 		cmocka_unit_test(scalers_are_replaced),

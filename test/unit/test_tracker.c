@@ -183,7 +183,7 @@ doubtful_detections_continue_a_track(void **state)
 	assert_int_equal(count(film), 1);
 }
 
-/* Half a width a step at once, a whole one after that. */
+/* Half a width a step. */
 static void
 a_walker_keeps_one_track(void **state)
 {
@@ -213,6 +213,31 @@ a_runner_keeps_one_track(void **state)
 		assert_int_equal(count(film), 1);
 	}
 	assert_int_equal(find(film, 1)->hits, 12);
+}
+
+/* One who stood runs off: by a width and a half within one look. */
+static void
+a_dash_keeps_the_track(void **state)
+{
+	Film *film = *state;
+
+	confirm_person(film, 0.3f, 0.3f, 1);
+	put_person(film, 0.375f, 0.3f);
+	look(film);
+	assert_int_equal(count(film), 1);
+	assert_true(find(film, 1)->seen);
+}
+
+static void
+a_much_larger_box_is_somebody_else(void **state)
+{
+	Film *film = *state;
+
+	confirm_person(film, 0.3f, 0.3f, 1);
+	put(film, 0.26f, 0.22f, 0.13f, 0.32f, 0.8f, PERSON);
+	look(film);
+	assert_int_equal(count(film), 2);
+	assert_false(find(film, 1)->seen);
 }
 
 /* Two people who pass each other, far enough apart in height to be told apart. */
@@ -485,6 +510,15 @@ models_do_not_mix(void **state)
 	}
 	assert_int_equal(count(film), 2);
 	assert_int_equal(find(film, 1)->model + find(film, 2)->model, 1);
+	/* What one model sees does not continue the other's track. */
+	for (int model = 0; model < 2; model++)
+	{
+		put_person(film, 0.3f, 0.3f);
+		film->inputs[0].model = model;
+		look(film);
+		for (int id = 1; id <= 2; id++)
+			assert_int_equal(find(film, id)->seen, find(film, id)->model == model);
+	}
 }
 
 static void
@@ -513,7 +547,8 @@ due_until_it_stands(void **state)
 	assert_false(tracker_due(film->tracker, 0, recheck));
 	for (int i = 0; i < 40; i++)
 	{
-		put_person(film, 0.3f, 0.3f);
+		/* Jitter, which must not be taken for a speed in the quarter of an hour. */
+		put_person(film, 0.3f + 0.004f * (i % 3), 0.3f);
 		look(film);
 		if (find(film, 1) == NULL || !find(film, 1)->stationary)
 			assert_true(tracker_due(film->tracker, film->at_us, recheck));
@@ -656,6 +691,8 @@ main(void)
 		FILM_TEST(doubtful_detections_continue_a_track),
 		FILM_TEST(a_walker_keeps_one_track),
 		FILM_TEST(a_runner_keeps_one_track),
+		FILM_TEST(a_dash_keeps_the_track),
+		FILM_TEST(a_much_larger_box_is_somebody_else),
 		FILM_TEST(crossing_walkers_keep_their_tracks),
 		FILM_TEST(hidden_while_crossing),
 		FILM_TEST(a_gap_is_bridged),
