@@ -20,6 +20,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "clusters.h"
 #include "luma_grid.h"
 
 /* Time constants, in seconds. */
@@ -58,15 +59,6 @@
 #define CHANGED 0.8f
 
 #define SAMPLE_EVERY 3 /* cells, for statistics of the whole frame */
-#define SUPPORT 3	   /* marked cells among the 3 x 3, the cell included */
-#define REACH 2		   /* cells this near belong together */
-
-typedef enum Mark
-{
-	MARK_NONE,
-	MARK_WEAK,
-	MARK_STRONG
-} Mark;
 
 struct Motion
 {
@@ -94,17 +86,6 @@ struct Motion
 	int64_t moved_us;		  /* of the last frame with a cluster */
 	int64_t changed_since_us; /* most of the frame has differed since; or -1 */
 };
-
-/* A connected set of marked cells. */
-typedef struct Cluster
-{
-	int cells;
-	int strong;
-	int left;
-	int top;
-	int right; /* inclusive */
-	int bottom;
-} Cluster;
 
 Motion *
 motion_create(const MotionSettings *settings)
@@ -337,133 +318,6 @@ mark_cells(Motion *motion, float threshold)
 	return (float) count / n;
 }
 
-/* Keep the marks that have company: noise is alone. */
-static void
-keep_supported(Motion *motion)
-{
-	int columns = motion->grid.columns;
-	int rows = motion->grid.rows;
-	const uint8_t *marks = motion->marks;
-
-	memset(motion->kept, MARK_NONE, (size_t) columns * rows);
-	for (int y = 0; y < rows; y++)
-		for (int x = 0; x < columns; x++)
-		{
-			int support = 0;
-
-			if (marks[y * columns + x] == MARK_NONE)
-				continue;
-			for (int j = y > 0 ? y - 1 : 0; j <= y + 1 && j < rows; j++)
-				for (int i = x > 0 ? x - 1 : 0; i <= x + 1 && i < columns; i++)
-					support += marks[j * columns + i] != MARK_NONE;
-			if (support >= SUPPORT)
-				motion->kept[y * columns + x] = marks[y * columns + x];
-		}
-}
-
-/* Walk the cluster that contains a cell, clearing its marks in visited. */
-static Cluster
-walk_cluster(Motion *motion, uint8_t *visited, int start)
-{
-	int columns = motion->grid.columns;
-	int rows = motion->grid.rows;
-	Cluster cluster = {0, 0, columns, rows, -1, -1};
-	int depth = 0;
-
-	motion->stack[depth++] = start;
-	visited[start] = MARK_NONE;
-	while (depth > 0)
-	{
-		int cell = motion->stack[--depth];
-		int x = cell % columns;
-		int y = cell / columns;
-
-		cluster.cells++;
-		cluster.strong += motion->kept[cell] == MARK_STRONG;
-		cluster.left = x < cluster.left ? x : cluster.left;
-		cluster.right = x > cluster.right ? x : cluster.right;
-		cluster.top = y < cluster.top ? y : cluster.top;
-		cluster.bottom = y > cluster.bottom ? y : cluster.bottom;
-		for (int j = y > REACH ? y - REACH : 0; j <= y + REACH && j < rows; j++)
-			for (int i = x > REACH ? x - REACH : 0; i <= x + REACH && i < columns; i++)
-				if (visited[j * columns + i] != MARK_NONE)
-				{
-					visited[j * columns + i] = MARK_NONE;
-					motion->stack[depth++] = j * columns + i;
-				}
-	}
-	return cluster;
-}
-
-static Box
-cluster_box(const LumaGrid *grid, const Cluster *cluster)
-{
-	PixelRect rect;
-	Box box;
-
-	rect.x = cluster->left * grid->cell;
-	rect.y = cluster->top * grid->cell;
-	rect.w = (cluster->right + 1 - cluster->left) * grid->cell;
-	rect.h = (cluster->bottom + 1 - cluster->top) * grid->cell;
-	box = box_from_rect(&rect, grid->width, grid->height);
-	return box_clip(&box);
-}
-
-/* Put a cluster in its place, largest first; what no longer fits widens the last. */
-static void
-add_cluster(MotionResult *result, int *sizes, Box box, int size)
-{
-	int at = result->nclusters;
-
-	if (at == MOTION_MAX_CLUSTERS)
-	{
-		Box *last = &result->clusters[--at];
-
-		if (sizes[at] >= size)
-		{
-			*last = box_union(last, &box);
-			return;
-		}
-		box = box_union(last, &box);
-		result->nclusters--;
-	}
-	while (at > 0 && sizes[at - 1] < size)
-	{
-		result->clusters[at] = result->clusters[at - 1];
-		sizes[at] = sizes[at - 1];
-		at--;
-	}
-	result->clusters[at] = box;
-	sizes[at] = size;
-	result->nclusters++;
-}
-
-static void
-find_clusters(Motion *motion, MotionResult *result)
-{
-	int n = motion->grid.columns * motion->grid.rows;
-	float min_cells = maxf(motion->settings.min_area * n, SUPPORT);
-	uint8_t *visited = motion->marks; /* no longer needed as marks */
-	int sizes[MOTION_MAX_CLUSTERS];
-	int moving = 0;
-
-	keep_supported(motion);
-	memcpy(visited, motion->kept, n);
-	for (int i = 0; i < n; i++)
-	{
-		Cluster cluster;
-
-		if (visited[i] != MARK_STRONG)
-			continue;
-		cluster = walk_cluster(motion, visited, i);
-		if (cluster.cells < min_cells)
-			continue;
-		moving += cluster.cells;
-		add_cluster(result, sizes, cluster_box(&motion->grid, &cluster), cluster.cells);
-	}
-	result->area = (float) moving / n;
-}
-
 /* Let the background follow the frame, slowly where something is in front of it. */
 static void
 learn(Motion *motion, float dt, float threshold)
@@ -564,7 +418,9 @@ judge_frame(Motion *motion, int64_t at_us, MotionResult *result)
 		start_calibration(motion, at_us);
 	else
 	{
-		find_clusters(motion, result);
+		keep_supported(&motion->grid, motion->marks, motion->kept);
+		find_clusters(&motion->grid, motion->kept, motion->settings.min_area, motion->marks,
+					  motion->stack, result);
 		learn(motion, dt, threshold);
 		hold_active(motion, result, at_us);
 		motion->differing = differing;

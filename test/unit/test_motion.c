@@ -552,6 +552,8 @@ many_clusters(void **state)
 				   255, 16);
 	assert_int_equal(motion_update(scene->motion, scene->frame, scene->at_us, &scene->result), 0);
 	assert_int_equal(scene->result.nclusters, MOTION_MAX_CLUSTERS);
+	for (int i = 0; i < MOTION_MAX_CLUSTERS - 1; i++)
+		assert_true(box_area(&scene->result.clusters[i]) < 0.01f);
 	for (int i = 0; i < 32; i++)
 	{
 		Box truth = pixels(20 + i % 8 * 78, 20 + i / 8 * 90, 16, 12 + i / 4);
