@@ -36,6 +36,7 @@ _Static_assert(TRACKER_MAX_TRACKS <= ASSIGNMENT_MAX, "every track may be a row")
 #define STEP_S 0.2f		/* the step for which the margins are meant */
 #define STEP_MAX_S 2.0f /* no speed is believed for longer */
 #define TENTATIVE_MISSES 2
+#define VISIBLE 0.5f  /* with less of it in the frame, a track has nothing more to show */
 #define SEARCHED 0.5f /* a track was looked for if this share of it was in a region */
 #define STATIONARY_PATIENCE 3
 
@@ -337,13 +338,18 @@ begin_track(Tracker *tracker, const TrackerInput *input)
 	kalman_start(&memory->filter, &input->box);
 }
 
+/* Was the place of a track searched: most of it that is in the frame, if it still is. */
 static bool
 was_searched(const Box *box, const Box *looked_at, int nregions)
 {
+	Box visible = box_clip(box);
+
+	if (nregions == 0 || box_area(&visible) < VISIBLE * box_area(box))
+		return true;
 	for (int i = 0; i < nregions; i++)
-		if (box_intersection(box, &looked_at[i]) >= SEARCHED * box_area(box))
+		if (box_intersection(&visible, &looked_at[i]) >= SEARCHED * box_area(&visible))
 			return true;
-	return nregions == 0;
+	return false;
 }
 
 /* A track that this frame should have shown, and did not. */

@@ -348,6 +348,31 @@ who_walks_out_is_gone_at_once(void **state)
 	assert_true(film->at_us - last < 1500000);
 }
 
+/* So too when only the place where it was last seen is searched. */
+static void
+who_walks_out_of_a_region_is_gone(void **state)
+{
+	Film *film = *state;
+	const Track *tracks;
+	Box region = {0.7f, 0, 0.3f, 1};
+	int64_t last;
+
+	for (int i = 0; i < 11; i++)
+	{
+		put_person(film, 0.7f + 0.027f * i, 0.3f);
+		film->inputs[0].box = box_clip(&film->inputs[0].box);
+		look_at(film, &region, 1);
+	}
+	last = find(film, 1)->last_us;
+	/* A jump in time carries the prediction far out of the frame. */
+	film->at_us += 1000000;
+	while (ended(film, &tracks) == 0)
+	{
+		look_at(film, &region, 1);
+		assert_true(film->at_us - last < 4000000);
+	}
+}
+
 static void
 ids_follow_confirmation(void **state)
 {
@@ -698,6 +723,7 @@ main(void)
 		FILM_TEST(a_gap_is_bridged),
 		FILM_TEST(a_lost_track_ends),
 		FILM_TEST(who_walks_out_is_gone_at_once),
+		FILM_TEST(who_walks_out_of_a_region_is_gone),
 		FILM_TEST(ids_follow_confirmation),
 		FILM_TEST(a_stander_becomes_stationary_and_a_walker_not),
 		FILM_TEST(creeping_is_not_standing),
