@@ -171,6 +171,13 @@ begin
 		end;
 	end loop;
 
+	begin
+		perform cctv.roll_up();
+		perform cctv.expire_notifications(batch);
+	exception when lock_not_available or deadlock_detected then
+		raise debug 'roll-ups and notifications are looked after later: %', sqlerrm;
+	end;
+
 	select min(p.day) into oldest from cctv.partitions() as p where cctv.is_wanted(p.day);
 	for camera in select * from cctv.cameras order by camera_id
 	loop

@@ -100,6 +100,23 @@ $$;
 comment on function cctv.notify_of_alerts(cctv.alerts[], boolean) is
 	'Raises notifications of alerts that are severe enough';
 
+-- Notifications are kept as long as the history of their camera, those about no
+-- camera for 90 days.
+create function cctv.expire_notifications(batch integer) returns void
+	language sql
+	set search_path = pg_catalog, pg_temp
+	as $$
+	delete from cctv.notifications
+	where notification_id in (
+		select n.notification_id
+		from cctv.notifications as n
+			left join cctv.cameras as c using (camera_id)
+		where n.at < case when c.camera_id is null then now() - interval '90 days' else now() - c.retention end
+		order by n.at
+		limit batch)
+$$;
+comment on function cctv.expire_notifications(integer) is 'Deletes a bounded number of notifications that are not kept any longer';
+
 create function cctv.unread(newest integer default 100) returns setof cctv.notifications
 	language sql stable
 	set search_path = pg_catalog, pg_temp

@@ -102,7 +102,11 @@ select a.alert_id,
 	a.camera_id,
 	c.name as camera,
 	c.location,
+	a.rule_id,
+	r.name as rule,
 	a.alert_type,
+	a.severity,
+	a.description,
 	a.label,
 	a.confidence,
 	a.x,
@@ -113,9 +117,15 @@ select a.alert_id,
 	a.track_id,
 	a.decoded_at,
 	a.inference_ms,
-	a.created_at
+	a.created_at,
+	a.acknowledged_at is not null as acknowledged,
+	a.acknowledged_at,
+	a.acknowledged_by::text as acknowledged_by,
+	a.note,
+	a.seq
 from cctv.alerts as a
-	join cctv.cameras as c using (camera_id);
+	join cctv.cameras as c using (camera_id)
+	left join cctv.alert_rules as r on r.rule_id = a.rule_id;
 
 comment on view cctv.v_alerts is 'Alerts with their cameras, one flat row each';
 comment on column cctv.v_alerts.alert_id is 'Alert';
@@ -125,7 +135,11 @@ comment on column cctv.v_alerts.duration_s is 'Seconds from at to ended_at';
 comment on column cctv.v_alerts.camera_id is 'Camera';
 comment on column cctv.v_alerts.camera is 'Name of the camera';
 comment on column cctv.v_alerts.location is 'Where the camera hangs';
-comment on column cctv.v_alerts.alert_type is 'Kind of alert: person, vehicle, animal, face, or the label';
+comment on column cctv.v_alerts.rule_id is 'Rule that raised it';
+comment on column cctv.v_alerts.rule is 'Name of that rule';
+comment on column cctv.v_alerts.alert_type is 'Kind of alert: as the rule says, else person, vehicle, animal, face, or the label';
+comment on column cctv.v_alerts.severity is 'info, warning or critical';
+comment on column cctv.v_alerts.description is 'In words';
 comment on column cctv.v_alerts.label is 'What the object is';
 comment on column cctv.v_alerts.confidence is 'Confidence of the detection that raised it';
 comment on column cctv.v_alerts.x is 'Left edge of the object, as a fraction of the frame''s width';
@@ -137,3 +151,66 @@ comment on column cctv.v_alerts.track_id is 'Object that raised it';
 comment on column cctv.v_alerts.decoded_at is 'When the frame left the decoder, by the server''s clock';
 comment on column cctv.v_alerts.inference_ms is 'Milliseconds of inference spent on the frame';
 comment on column cctv.v_alerts.created_at is 'When the alert was stored, by the server''s clock';
+comment on column cctv.v_alerts.acknowledged is 'Has somebody acknowledged it?';
+comment on column cctv.v_alerts.acknowledged_at is 'When somebody acknowledged it';
+comment on column cctv.v_alerts.acknowledged_by is 'Who acknowledged it';
+comment on column cctv.v_alerts.note is 'What they said';
+comment on column cctv.v_alerts.seq is 'Number among all events, in the order in which they became visible';
+
+create view cctv.v_alert_zones as
+select az.alert_id,
+	az.zone_id,
+	z.name as zone,
+	a.at,
+	a.camera_id,
+	c.name as camera,
+	c.location,
+	a.alert_type,
+	a.severity,
+	a.label
+from cctv.alert_zones as az
+	join cctv.alerts as a using (alert_id)
+	join cctv.zones as z using (zone_id)
+	join cctv.cameras as c on c.camera_id = a.camera_id;
+
+comment on view cctv.v_alert_zones is 'Zones in which the objects of alerts stood, one flat row each';
+comment on column cctv.v_alert_zones.alert_id is 'Alert';
+comment on column cctv.v_alert_zones.zone_id is 'Zone';
+comment on column cctv.v_alert_zones.zone is 'Name of the zone';
+comment on column cctv.v_alert_zones.at is 'Time of the frame that raised the alert';
+comment on column cctv.v_alert_zones.camera_id is 'Camera';
+comment on column cctv.v_alert_zones.camera is 'Name of the camera';
+comment on column cctv.v_alert_zones.location is 'Where the camera hangs';
+comment on column cctv.v_alert_zones.alert_type is 'Kind of alert';
+comment on column cctv.v_alert_zones.severity is 'info, warning or critical';
+comment on column cctv.v_alert_zones.label is 'What the object is';
+
+create view cctv.v_alerts_hourly as
+select h.hour,
+	h.camera_id,
+	c.name as camera,
+	c.location,
+	h.alert_type,
+	h.severity,
+	h.label,
+	sum(h.alerts)::bigint as alerts
+from (
+		select hour, camera_id, alert_type, severity, label, alerts
+		from cctv.alerts_hourly
+		union all
+		select date_trunc('hour', at, 'UTC'), camera_id, alert_type, severity, label, count(*)
+		from cctv.alerts
+		where seq > (select cctv.rolled_up())
+		group by 1, 2, 3, 4, 5) as h
+	join cctv.cameras as c using (camera_id)
+group by h.hour, h.camera_id, c.name, c.location, h.alert_type, h.severity, h.label;
+
+comment on view cctv.v_alerts_hourly is 'Numbers of alerts by the hour, up to this moment';
+comment on column cctv.v_alerts_hourly.hour is 'Hour in which they were raised, by its beginning (UTC)';
+comment on column cctv.v_alerts_hourly.camera_id is 'Camera';
+comment on column cctv.v_alerts_hourly.camera is 'Name of the camera';
+comment on column cctv.v_alerts_hourly.location is 'Where the camera hangs';
+comment on column cctv.v_alerts_hourly.alert_type is 'Kind of alert';
+comment on column cctv.v_alerts_hourly.severity is 'info, warning or critical';
+comment on column cctv.v_alerts_hourly.label is 'What the object is';
+comment on column cctv.v_alerts_hourly.alerts is 'How many';

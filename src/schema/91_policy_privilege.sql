@@ -6,6 +6,9 @@ alter table cctv.rule_state owner to cctv_worker;
 alter table cctv.crowd_state owner to cctv_worker;
 alter table cctv.rule_cooldown owner to cctv_worker;
 alter table cctv.alert_zones owner to cctv_worker;
+alter table cctv.alerts_hourly owner to cctv_worker;
+alter view cctv.v_alert_zones owner to cctv_worker;
+alter view cctv.v_alerts_hourly owner to cctv_worker;
 alter function cctv.number_event() owner to cctv_worker;
 alter function cctv.next_look() owner to cctv_worker;
 grant select on cctv.zones, cctv.alert_rules, cctv.schedules, cctv.consumers to cctv_worker;
@@ -46,6 +49,9 @@ grant execute on function
 	cctv.watch_absences(integer[], boolean),
 	cctv.zone_points(integer, text),
 	cctv.watched_zones(integer),
+	cctv.expire_notifications(integer),
+	cctv.rolled_up(),
+	cctv.roll_up(timestamptz),
 	cctv.next_seq(),
 	cctv.last_seq(),
 	cctv.line_crossing(real[], double precision, double precision, double precision, double precision)
@@ -80,3 +86,4 @@ select pg_catalog.pg_extension_config_dump('cctv.notification_reads', '');
 select pg_catalog.pg_extension_config_dump('cctv.event_counter', '');
 select pg_catalog.pg_extension_config_dump('cctv.consumers', '');
 select pg_catalog.pg_extension_config_dump('cctv.alert_zones', '');
+select pg_catalog.pg_extension_config_dump('cctv.alerts_hourly', '');
