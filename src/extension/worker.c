@@ -340,7 +340,9 @@ pass(void)
 	if (now >= worker.next_check ||
 		(!worker.serving && worker.wakeups_seen != cctv_slot_wakeups(worker.slot)))
 	{
-		worker.wakeups_seen = cctv_slot_wakeups(worker.slot);
+		/* While serving, only a look at the desired state answers a wake-up. */
+		if (!worker.serving)
+			worker.wakeups_seen = cctv_slot_wakeups(worker.slot);
 		cctv_engines_tick();
 		check_extension(now);
 	}
