@@ -384,6 +384,9 @@ cctv_ingest_next(int64 now, bool *reassign)
 			break;
 		case CCTV_NOTIFY_FULL:
 			cctv_action_report("notifying (events are stored without)", &failure);
+			/* Somebody else's trigger may notify, too: that only time can mend. */
+			if (queue.without_notify)
+				retry_later(now);
 			queue.without_notify = true;
 			break;
 		case CCTV_RETRY:
