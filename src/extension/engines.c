@@ -15,7 +15,8 @@
 #include "miscadmin.h"
 
 #define MAX_EVENTS_AT_ONCE 64
-#define EXIT_LIMIT_MS 1500
+#define EXIT_LIMIT_MS 1500 /* between SIGTERM and SIGKILL when the worker ends */
+#define KILL_LIMIT_MS 2000 /* for the kernel to end what was killed */
 #define EXIT_INTERVAL_US 10000
 
 static dlist_head engines;
@@ -259,19 +260,30 @@ signal_all(int signo)
 	}
 }
 
-void
-cctv_engines_end_all(void)
+/* Signal all and reap them.  Returns whether none is left in time. */
+static bool
+end_with(int signo, int limit_ms)
 {
-	int64 deadline = cctv_now_ms() + EXIT_LIMIT_MS;
+	int64 deadline = cctv_now_ms() + limit_ms;
 
-	signal_all(SIGTERM);
+	signal_all(signo);
 	while (reap_all())
 	{
 		if (cctv_now_ms() >= deadline)
-		{
-			signal_all(SIGKILL);
-			return;
-		}
+			return false;
 		pg_usleep(EXIT_INTERVAL_US);
 	}
+	return true;
+}
+
+/*
+ * None may be left behind: in a container the postmaster often is the process
+ * that inherits orphans, and one that dies of a signal looks to it like a
+ * backend that has crashed.
+ */
+void
+cctv_engines_end_all(void)
+{
+	if (!end_with(SIGTERM, EXIT_LIMIT_MS))
+		(void) end_with(SIGKILL, KILL_LIMIT_MS);
 }

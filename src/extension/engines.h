@@ -33,7 +33,7 @@ extern void cctv_engines_report(void);
  */
 extern void cctv_engines_wait(long timeout_ms);
 
-/* The worker is ending: end every engine, by force if need be, within 2 s. */
+/* The worker is ending: end and reap every engine, after 1.5 s by force. */
 extern void cctv_engines_end_all(void);
 
 extern int cctv_engines_count(void);
