@@ -18,6 +18,7 @@ my $camera = rtsp_camera('vtest.mp4');
 add_camera($node, 'never', $camera->url, start => 0);
 my $events = listener($node, 'postgres', 'cctv_alert', 'cctv_camera_state');
 my $other = $node->background_psql('postgres');
+$other->query_safe('set client_min_messages = warning');
 $other->query_safe('begin');
 $other->query_safe("select cctv.add_camera('rolled back', '" . $camera->url . "')");
 $other->query_safe("select cctv.start('rolled back'); select cctv.start('never')");
