@@ -11,7 +11,7 @@ EXTENSION = pg_cctv
 EXTVERSION = 0.1.0
 MODULE_big = pg_cctv
 
-OBJS = $(patsubst %.c,%.o,$(sort $(wildcard src/extension/*.c)))
+OBJS = $(patsubst %.c,%.o,$(sort $(wildcard src/extension/*.c src/protocol/*.c)))
 DATA_built = pg_cctv--$(EXTVERSION).sql
 SCHEMA_PARTS = $(sort $(wildcard src/schema/*.sql))
 

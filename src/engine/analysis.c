@@ -67,6 +67,7 @@ struct Analysis
 	EventStream *events;
 	Pool *pool;
 	SnapshotQueue *snapshots;
+	Live *live;
 	Counters *counters;
 	PoolTask task;
 	bool unpaced;
@@ -114,7 +115,7 @@ make_tracker(const CameraPlan *plan)
 
 Analysis *
 analysis_create(int camera_id, CameraPlan *plan, EventStream *events, Pool *pool,
-				SnapshotQueue *snapshots, Counters *counters)
+				SnapshotQueue *snapshots, Live *live, Counters *counters)
 {
 	Analysis *analysis = calloc(1, sizeof(*analysis));
 
@@ -125,6 +126,7 @@ analysis_create(int camera_id, CameraPlan *plan, EventStream *events, Pool *pool
 	analysis->events = events;
 	analysis->pool = pool;
 	analysis->snapshots = snapshots;
+	analysis->live = live;
 	analysis->counters = counters;
 	analysis->task = (PoolTask){.run = search, .arg = analysis, .camera_id = camera_id};
 	analysis->unpaced = camera_plan_unpaced(plan);
@@ -286,6 +288,31 @@ report_seen(Analysis *analysis, const CameraPlan *plan, const Job *job, double i
 			take_snapshot(analysis, job, &objects[i]);
 }
 
+/* Show whoever looks at the camera where its objects are. */
+static void
+show_tracks(Analysis *analysis)
+{
+	LiveObject objects[LIVE_MAX_OBJECTS];
+	const Track *tracks;
+	int ntracks;
+	int n = 0;
+
+	if (!live_is_watched(analysis->live))
+		return;
+	ntracks = tracker_tracks(analysis->tracker, &tracks);
+	for (int i = 0; i < ntracks && n < LIVE_MAX_OBJECTS; i++)
+	{
+		if (tracks[i].state != TRACK_CONFIRMED)
+			continue;
+		objects[n].box = tracks[i].box;
+		snprintf(objects[n].caption, sizeof(objects[n].caption), "%s %d%%",
+				 track_label(analysis->plan, &tracks[i]),
+				 (int) (tracks[i].confidence * 100 + 0.5f));
+		n++;
+	}
+	live_show_objects(analysis->live, objects, n);
+}
+
 /* The job's search is done: track and report. */
 static void
 report_findings(Analysis *analysis)
@@ -299,6 +326,7 @@ report_findings(Analysis *analysis)
 				   found->nregions);
 	report_seen(analysis, analysis->plan, job, found->inference_ms);
 	report_ended(analysis, job->at_us);
+	show_tracks(analysis);
 }
 
 /* Give the tracker back, unless the next job waits already. */
@@ -412,6 +440,7 @@ idle(Analysis *analysis, int64_t at_us)
 {
 	tracker_idle(analysis->tracker, at_us);
 	report_ended(analysis, at_us);
+	show_tracks(analysis);
 }
 
 static bool

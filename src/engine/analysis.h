@@ -15,6 +15,7 @@
 #include "camera_plan.h"
 #include "counters.h"
 #include "event.h"
+#include "live.h"
 #include "pool.h"
 #include "snapshot_queue.h"
 
@@ -27,7 +28,7 @@ typedef struct Analysis Analysis;
  * memory.
  */
 extern Analysis *analysis_create(int camera_id, CameraPlan *plan, EventStream *events, Pool *pool,
-								 SnapshotQueue *snapshots, Counters *counters);
+								 SnapshotQueue *snapshots, Live *live, Counters *counters);
 
 /* analysis_cut must have been called. */
 extern void analysis_free(Analysis *analysis);

@@ -52,6 +52,7 @@ struct Camera
 	bool unpaced;
 	EventStream *events;
 	Analysis *analysis;
+	Live *live;
 	Counters counters;
 	pthread_t thread;
 	atomic_bool stop;
@@ -270,6 +271,8 @@ take_frame(Camera *camera, int64_t pts_us)
 		camera->running_since_us = camera->last_frame_us;
 		camera->stats_us = at_us;
 	}
+	if (live_is_watched(camera->live))
+		live_show_frame(camera->live, frame, at_us);
 	analysis_notice(camera->analysis, notice);
 	set_state(camera, CAMERA_RUNNING, camera->plan->config->detect ? notice : "");
 	if (camera->plan->config->detect && sampler_take(&camera->sampler, at_us))
@@ -372,6 +375,8 @@ close_stream(Camera *camera)
 	camera->decoder = NULL;
 	source_close(camera->source);
 	camera->source = NULL;
+	if (!camera->plan->config->loop)
+		live_clear(camera->live);
 }
 
 /* Play a file, again and again if it loops: one session however often. */
@@ -474,9 +479,12 @@ make_parts(Camera *camera)
 		event_stream_create(camera->world->queue, camera->id, camera->unpaced, &camera->stop);
 	if (camera->packet == NULL || camera->frame == NULL || camera->events == NULL)
 		return false;
+	camera->live = live_join(camera->world->live, camera->id);
+	if (camera->live == NULL)
+		return false;
 	camera->analysis =
 		analysis_create(camera->id, camera->plan, camera->events, camera->world->pool,
-						camera->world->snapshots, &camera->counters);
+						camera->world->snapshots, camera->live, &camera->counters);
 	return camera->analysis != NULL;
 }
 
@@ -484,6 +492,7 @@ static void
 free_parts(Camera *camera)
 {
 	analysis_free(camera->analysis);
+	live_leave(camera->live);
 	event_stream_free(camera->events);
 	av_frame_free(&camera->frame);
 	av_packet_free(&camera->packet);

@@ -10,6 +10,8 @@
 
 #include "camera_plan.h"
 #include "event.h"
+#include "live.h"
+#include "model_cache.h"
 #include "pool.h"
 #include "snapshot_queue.h"
 
@@ -18,6 +20,8 @@ typedef struct CameraWorld
 {
 	EventQueue *queue;
 	Pool *pool;
+	ModelCache *models;
+	LiveBoard *live;
 	SnapshotQueue *snapshots;		/* NULL: none */
 	const StringList *source_paths; /* NULL: any file */
 	atomic_llong stall_timeout_us;

@@ -20,6 +20,7 @@
 #include "fleet.h"
 #include "log.h"
 #include "protocol.h"
+#include "request_server.h"
 
 /* What stopping the cameras, and then the last lines, may take. */
 #define STOP_US (3 * CLOCK_SECOND)
@@ -33,12 +34,29 @@ typedef struct Control
 	EventWriter *writer;
 	CameraWorld world;
 	Fleet *fleet;
+	RequestWorld request_world;
+	RequestServer *requests; /* NULL: none are served */
 	int signal_fd;
 	int status;
 	bool ending;
 	int64_t heartbeat_us; /* next one, monotonic */
 	int64_t stats_us;
 } Control;
+
+/* Cameras run without it, so a failure is only logged. */
+static void
+serve_requests(Control *control, const Settings *settings)
+{
+	if (control->options->request_fd < 0)
+		return;
+	control->request_world = (RequestWorld){.pool = control->world.pool,
+											.models = control->world.models,
+											.live = control->world.live,
+											.models_dir = settings->models_dir,
+											.media_dir = settings->media_dir,
+											.source_paths = control->world.source_paths};
+	control->requests = request_server_start(control->options->request_fd, &control->request_world);
+}
 
 static bool
 open_control(Control *control, const DesiredState *first)
@@ -52,12 +70,18 @@ open_control(Control *control, const DesiredState *first)
 	control->world.source_paths = control->options->any_file ? NULL : &settings->source_paths;
 	control->writer = event_writer_start(control->queue, control->options->event_fd);
 	control->world.pool = pool_create(settings->detector_threads);
+	control->world.models = model_cache_create();
+	control->world.live = live_board_create();
 	if (settings->media_dir != NULL)
 		control->world.snapshots = snapshot_queue_start(settings->media_dir);
 	control->fleet = fleet_create(&control->world);
 	if (control->signal_fd >= 0 && control->world.news_fd >= 0 && control->writer != NULL &&
-		control->world.pool != NULL && control->fleet != NULL)
+		control->world.pool != NULL && control->world.models != NULL &&
+		control->world.live != NULL && control->fleet != NULL)
+	{
+		serve_requests(control, settings);
 		return true;
+	}
 	log_error("the engine cannot start: out of memory, threads or descriptors");
 	return false;
 }
@@ -112,6 +136,7 @@ report(Control *control)
 		control->heartbeat_us = now + CCTV_HEARTBEAT_MS * INT64_C(1000);
 		fleet_runtime(control->fleet, runtime);
 		event_heartbeat(control->queue, runtime);
+		model_cache_sweep(control->world.models);
 	}
 	if (now >= control->stats_us)
 	{
@@ -186,9 +211,9 @@ end(Control *control)
 {
 	if (control->fleet == NULL)
 		return;
-	if (!stop_cameras(control))
+	if (!request_server_stop(control->requests) || !stop_cameras(control))
 	{
-		log_warning("a camera did not stop in time");
+		log_warning("a camera or a request did not stop in time");
 		event_writer_stop(control->writer, LAST_LINES_US);
 		_exit(control->status);
 	}
@@ -196,6 +221,8 @@ end(Control *control)
 	pool_free(control->world.pool);
 	event_writer_stop(control->writer, LAST_LINES_US);
 	fleet_free(control->fleet);
+	live_board_free(control->world.live);
+	model_cache_free(control->world.models);
 	close(control->world.news_fd);
 	close(control->signal_fd);
 }

@@ -15,6 +15,7 @@
 typedef struct ControlOptions
 {
 	int event_fd;		  /* where event lines go */
+	int request_fd;		  /* a listening socket for requests, -1: none */
 	sigset_t end_signals; /* these end the engine in order; the caller has blocked them */
 	bool until_ended;	  /* end once every camera's file has */
 	bool one_attempt;	  /* end, with status 1, as soon as a camera meets a failure */

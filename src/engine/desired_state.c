@@ -211,19 +211,22 @@ model_path(Reader *reader, const char *models_dir)
 	return path;
 }
 
-static ModelConfig *
-read_model(json_t *object, const Settings *settings)
+ModelConfig *
+model_config_read(json_t *object, const char *models_dir, char *error, size_t error_size)
 {
 	Reader reader = {.object = object};
 	ModelConfig *model = calloc(1, sizeof(*model));
 
 	if (model == NULL)
+	{
+		snprintf(error, error_size, "out of memory");
 		return NULL;
+	}
 	model->references = 1;
 	model->name = read_string(&reader, "name", MAX_LABEL, NULL);
 	model->kind = read_string(&reader, "kind", MAX_LABEL, NULL);
 	model->runtime = read_string(&reader, "runtime", MAX_LABEL, "auto");
-	model->path = model_path(&reader, settings->models_dir);
+	model->path = model_path(&reader, models_dir);
 	model->input_width = read_integer(&reader, "input_width", 0, 4096, 0);
 	model->input_height = read_integer(&reader, "input_height", 0, 4096, 0);
 	read_strings(&reader, "labels", CAMERA_MAX_LABELS, MAX_LABEL, &model->labels);
@@ -233,8 +236,7 @@ read_model(json_t *object, const Settings *settings)
 		complain(&reader, "name, kind and labels are needed");
 	if (reader.problem == NULL)
 		return model;
-	log_warning("model %s is left out: %s", model->name != NULL ? model->name : "without a name",
-				reader.problem);
+	snprintf(error, error_size, "%s", reader.problem);
 	free(reader.problem);
 	model_config_unref(model);
 	return NULL;
@@ -339,10 +341,15 @@ read_models(DesiredState *state, json_t *array)
 
 	json_array_foreach(array, i, item)
 	{
-		ModelConfig *model = read_model(item, &state->settings);
+		char reason[256];
+		const char *name = json_string_value(json_object_get(item, "name"));
+		ModelConfig *model =
+			model_config_read(item, state->settings.models_dir, reason, sizeof(reason));
 
 		if (model != NULL)
 			state->models[state->nmodels++] = model;
+		else
+			log_warning("model %s is left out: %s", name != NULL ? name : "without a name", reason);
 	}
 }
 

@@ -102,6 +102,14 @@ extern DesiredState *desired_state_parse(const char *text, size_t length, char *
 										 size_t error_size);
 extern void desired_state_free(DesiredState *state);
 
+/*
+ * Read the description of one model (of json_t, whose header few need).
+ * Returns NULL and a one-line reason when it makes no sense.
+ */
+struct json_t;
+extern ModelConfig *model_config_read(struct json_t *object, const char *models_dir, char *error,
+									  size_t error_size);
+
 extern CameraConfig *camera_config_ref(CameraConfig *config);
 extern void camera_config_unref(CameraConfig *config);
 extern ModelConfig *model_config_ref(ModelConfig *config);

@@ -15,14 +15,14 @@ ENGINE_CFLAGS += -DHAVE_ONNXRUNTIME -I$(dir $(ORT_HEADER))
 endif
 ENGINE_CFLAGS += -DCCTV_PKGLIBDIR='"$(pkglibdir)"' -DCCTV_MODELS_DIR='"$(datadir)/pg_cctv/models"' -DCCTV_VERSION='"$(EXTVERSION)"'
 
-ENGINE_SRCS = $(sort $(wildcard src/engine/*.c src/engine/*.cpp))
+ENGINE_SRCS = $(sort $(wildcard src/engine/*.c src/engine/*.cpp src/protocol/*.c))
 ENGINE_OBJS = $(patsubst src/%,build/obj/%.o,$(ENGINE_SRCS))
 
-build/obj/engine/%.c.o: src/engine/%.c src/engine/engine.mk
+build/obj/%.c.o: src/%.c src/engine/engine.mk
 	@mkdir -p $(@D)
 	$(CC) -std=gnu11 $(ENGINE_CFLAGS) -MMD -MP -c -o $@ $<
 
-build/obj/engine/%.cpp.o: src/engine/%.cpp src/engine/engine.mk
+build/obj/%.cpp.o: src/%.cpp src/engine/engine.mk
 	@mkdir -p $(@D)
 	$(CXX) $(ENGINE_CXXFLAGS) -MMD -MP -c -o $@ $<
 

@@ -61,17 +61,10 @@ follow_models(Fleet *fleet, const DesiredState *state)
 	Model **models = calloc(state->nmodels + 1, sizeof(*models));
 	int nmodels = 0;
 
-	for (int i = 0; models != NULL && i < state->nmodels; i++)
-	{
-		Model *model = NULL;
-
-		for (int j = 0; model == NULL && j < fleet->nmodels; j++)
-			if (model_config_equal(model_config(fleet->models[j]), state->models[i]))
-				model = model_ref(fleet->models[j]);
-		if (model == NULL && (model = model_create(state->models[i])) == NULL)
-			break;
-		models[nmodels++] = model;
-	}
+	while (models != NULL && nmodels < state->nmodels &&
+		   (models[nmodels] = model_cache_get(fleet->world->models, state->models[nmodels])) !=
+			   NULL)
+		nmodels++;
 	if (models == NULL || nmodels < state->nmodels)
 	{
 		release_models(models, nmodels);

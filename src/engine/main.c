@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -46,7 +47,7 @@ static const char usage[] =
 	"  --media-dir DIR   where to write snapshots (default: none are written)\n"
 	"  --log-level L     error, warning, info or debug\n"
 	"  --sandbox         confine the process as the worker does\n"
-	"  --worker          serve a pg_cctv worker on descriptors 3 and 4\n"
+	"  --worker          serve a pg_cctv worker on descriptors 3 to 5\n"
 	"  --help, --version\n"
 	"\n"
 	"Events are printed on standard output, a JSON object a line; messages on\n"
@@ -110,10 +111,23 @@ read_first_state(StateReader *reader)
 	return state;
 }
 
+/* The listening socket that the worker may have left us, or -1. */
+static int
+request_socket(void)
+{
+	int listening = 0;
+	socklen_t length = sizeof(listening);
+
+	if (getsockopt(CCTV_FD_REQUESTS, SOL_SOCKET, SO_ACCEPTCONN, &listening, &length) == 0 &&
+		listening)
+		return CCTV_FD_REQUESTS;
+	return -1;
+}
+
 static int
 run_worker(EventQueue *queue)
 {
-	ControlOptions options = {.event_fd = CCTV_FD_CONTROL};
+	ControlOptions options = {.event_fd = CCTV_FD_CONTROL, .request_fd = request_socket()};
 	StateReader *reader = state_reader_create(CCTV_FD_CONTROL);
 	DesiredState *state = NULL;
 	int status = 1;
@@ -142,6 +156,7 @@ static int
 run_by_hand(EventQueue *queue, const StandaloneOptions *standalone)
 {
 	ControlOptions options = {.event_fd = STDOUT_FILENO,
+							  .request_fd = -1,
 							  .until_ended = true,
 							  .one_attempt = standalone->once,
 							  .any_file = true};

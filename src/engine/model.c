@@ -30,6 +30,21 @@ struct Model
 	char runtime[MODEL_RUNTIME_TEXT];
 };
 
+ModelSpec
+model_spec(const ModelConfig *config)
+{
+	return (ModelSpec){.name = config->name,
+					   .kind = config->kind,
+					   .path = config->path,
+					   .runtime = config->runtime,
+					   .input_width = config->input_width,
+					   .input_height = config->input_height,
+					   .labels = (const char *const *) config->labels.items,
+					   .nlabels = config->labels.count,
+					   .min_confidence = config->min_confidence,
+					   .nms_iou = config->nms_iou};
+}
+
 Model *
 model_create(ModelConfig *config)
 {
@@ -64,6 +79,12 @@ model_unref(Model *model)
 	free(model);
 }
 
+bool
+model_is_shared(const Model *model)
+{
+	return model->references > 1;
+}
+
 const ModelConfig *
 model_config(const Model *model)
 {
@@ -74,16 +95,7 @@ static void
 load(Model *model)
 {
 	const ModelConfig *config = model->config;
-	ModelSpec spec = {.name = config->name,
-					  .kind = config->kind,
-					  .path = config->path,
-					  .runtime = config->runtime,
-					  .input_width = config->input_width,
-					  .input_height = config->input_height,
-					  .labels = (const char *const *) config->labels.items,
-					  .nlabels = config->labels.count,
-					  .min_confidence = config->min_confidence,
-					  .nms_iou = config->nms_iou};
+	ModelSpec spec = model_spec(config);
 	int64_t start_us = clock_monotonic_us();
 
 	model->detector = detector_open(&spec, model->reason, sizeof(model->reason));

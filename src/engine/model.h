@@ -15,10 +15,16 @@
 
 typedef struct Model Model;
 
+/* What detector_open takes; its strings are the configuration's. */
+extern ModelSpec model_spec(const ModelConfig *config);
+
 /* Takes a reference of its own to config.  NULL when out of memory. */
 extern Model *model_create(ModelConfig *config);
 extern Model *model_ref(Model *model);
 extern void model_unref(Model *model);
+
+/* Is there a reference besides the caller's? */
+extern bool model_is_shared(const Model *model);
 extern const ModelConfig *model_config(const Model *model);
 
 /*

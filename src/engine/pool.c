@@ -4,6 +4,7 @@
  */
 #include "pool.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -97,7 +98,7 @@ pool_create(int threads)
 		return NULL;
 	pthread_mutex_init(&pool->lock, NULL);
 	pthread_cond_init(&pool->work, NULL);
-	pthread_cond_init(&pool->done, NULL);
+	thread_cond_init(&pool->done);
 	TAILQ_INIT(&pool->waiting);
 	pool_resize(pool, threads);
 	if (!pool->threads[0].started)
@@ -184,6 +185,20 @@ pool_wait(Pool *pool, PoolTask *task)
 	pthread_mutex_lock(&pool->lock);
 	wait_until_idle(pool, task);
 	pthread_mutex_unlock(&pool->lock);
+}
+
+bool
+pool_wait_until(Pool *pool, PoolTask *task, int64_t deadline_us)
+{
+	bool idle;
+
+	pthread_mutex_lock(&pool->lock);
+	while (task->queued || task->running)
+		if (thread_cond_wait_until(&pool->done, &pool->lock, deadline_us) == ETIMEDOUT)
+			break;
+	idle = !task->queued && !task->running;
+	pthread_mutex_unlock(&pool->lock);
+	return idle;
 }
 
 void

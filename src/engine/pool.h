@@ -10,6 +10,7 @@
 #define CCTV_POOL_H
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/queue.h>
 
 #include "detector.h"
@@ -44,6 +45,9 @@ extern void pool_submit(Pool *pool, PoolTask *task);
 
 /* Wait until the task neither waits nor runs. */
 extern void pool_wait(Pool *pool, PoolTask *task);
+
+/* The same, until deadline_us of the monotonic clock.  Returns whether it is so. */
+extern bool pool_wait_until(Pool *pool, PoolTask *task, int64_t deadline_us);
 
 /* The same, but a task that waits is not served any more. */
 extern void pool_cancel(Pool *pool, PoolTask *task);

@@ -10,10 +10,12 @@
 
 #include <signal.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include "clock.h"
 #include "compat.h"
 #include "engine_process.h"
+#include "engine_socket.h"
 #include "guc.h"
 #include "ingest.h"
 #include "protocol.h"
@@ -179,6 +181,7 @@ cctv_engine_assign(CctvEngine *engine, const int32 *cameras, int count, const ch
 static void
 ask_to_end(CctvEngine *engine)
 {
+	cctv_socket_remove(engine->number);
 	kill(engine->child.pid, SIGTERM);
 	engine->state = CCTV_ENGINE_ENDING;
 	engine->deadline = cctv_now_ms() + STOP_LIMIT_MS;
@@ -187,6 +190,7 @@ ask_to_end(CctvEngine *engine)
 static void
 kill_process(CctvEngine *engine)
 {
+	cctv_socket_remove(engine->number);
 	kill(engine->child.pid, SIGKILL);
 	engine->state = CCTV_ENGINE_KILLED;
 }
@@ -223,8 +227,14 @@ schedule_restart(CctvEngine *engine, int64 now)
 static void
 start(CctvEngine *engine, int64 now)
 {
-	if (!cctv_child_spawn(cctv_engine_path, &engine->child))
+	int requests = cctv_socket_listen(engine->number);
+	bool spawned = cctv_child_spawn(cctv_engine_path, requests, &engine->child);
+
+	if (requests >= 0)
+		close(requests);
+	if (!spawned)
 	{
+		cctv_socket_remove(engine->number);
 		set_message(engine, "could not be started");
 		cctv_ingest_engine_lost(engine->number, "engine could not be started");
 		engine->failed_before = true;
@@ -340,7 +350,7 @@ cctv_engine_read(CctvEngine *engine)
 	engine->deadline = cctv_now_ms() + LAST_BREATH_MS;
 }
 
-/* The dead process blamed a camera: the second time it must live alone. */
+/* The dead process blamed a camera: from the second time on it must live alone. */
 static void
 note_crash(CctvEngine *engine, int32 camera_id)
 {
@@ -349,7 +359,7 @@ note_crash(CctvEngine *engine, int32 camera_id)
 	if (camera == NULL || !camera->assigned)
 		return;
 	camera->crashes++;
-	if (camera->crashes == CRASHES_TO_QUARANTINE && assigned_cameras(engine) > 1)
+	if (camera->crashes >= CRASHES_TO_QUARANTINE && assigned_cameras(engine) > 1)
 		cctv_ingest_quarantine(
 			camera_id, psprintf("crashed engine %d %d times", engine->number, camera->crashes));
 }
@@ -379,7 +389,7 @@ report_failure(CctvEngine *engine, int32 camera_id)
 static void
 note_end(CctvEngine *engine, int status, int64 now)
 {
-	int32 camera_id = cctv_child_blames(&engine->child);
+	int32 camera_id = 0;
 
 	if (!engine->explained)
 		set_message(engine, describe_status(status));
@@ -392,10 +402,10 @@ note_end(CctvEngine *engine, int status, int64 now)
 	else
 	{
 		/* The note was written by a process that may have been hostile. */
-		if (camera_id > 0 && find_camera(engine, camera_id) == NULL)
+		camera_id = cctv_child_blames(&engine->child);
+		if (find_camera(engine, camera_id) == NULL)
 			camera_id = 0;
 		report_failure(engine, camera_id);
-		note_crash(engine, camera_id);
 		if (now - engine->started_at >= HEALTHY_AFTER_MS)
 		{
 			engine->failed_before = false;
@@ -405,6 +415,8 @@ note_end(CctvEngine *engine, int status, int64 now)
 	}
 	if (serves_cameras(engine))
 		cctv_ingest_engine_lost(engine->number, psprintf("engine %s", engine->message));
+	/* Only now: what the camera was seeing ends with the engine it was in. */
+	note_crash(engine, camera_id);
 	if (engine->intended)
 		set_message(engine, NULL);
 }
@@ -428,6 +440,7 @@ reap(CctvEngine *engine, int64 now)
 	note_end(engine, status, now);
 	cctv_channel_close(&engine->channel);
 	cctv_child_close(&engine->child);
+	cctv_socket_remove(engine->number);
 	engine->state = CCTV_ENGINE_DOWN;
 	engine->waiting_for = 0;
 }

@@ -62,21 +62,27 @@ close_from(int first)
 
 /* In the child: put the descriptors where the engine looks for them. */
 static bool
-arrange_descriptors(int control, int crash_note, int last_words)
+arrange_descriptors(int control, int crash_note, int last_words, int requests)
 {
 	int null = open("/dev/null", O_RDWR);
+	int last = CCTV_FD_CRASH_NOTE;
 
 	/* Out of the way first, so that no dup2 overwrites one still needed. */
 	control = fcntl(control, F_DUPFD, 16);
 	crash_note = fcntl(crash_note, F_DUPFD, 16);
 	last_words = fcntl(last_words, F_DUPFD, 16);
+	if (requests >= 0)
+		requests = fcntl(requests, F_DUPFD, 16);
 	if (null < 0 || control < 0 || crash_note < 0 || last_words < 0)
 		return false;
 	if (dup2(null, STDIN_FILENO) < 0 || dup2(null, STDOUT_FILENO) < 0 ||
 		dup2(last_words, STDERR_FILENO) < 0 || dup2(control, CCTV_FD_CONTROL) < 0 ||
 		dup2(crash_note, CCTV_FD_CRASH_NOTE) < 0)
 		return false;
-	close_from(CCTV_FD_CRASH_NOTE + 1);
+	/* Without it, cameras run all the same. */
+	if (requests >= 0 && dup2(requests, CCTV_FD_REQUESTS) >= 0)
+		last = CCTV_FD_REQUESTS;
+	close_from(last + 1);
 	return true;
 }
 
@@ -100,7 +106,7 @@ reset_signals(void)
 }
 
 static void
-run_child(const char *path, pid_t parent, int control, int crash_note, int last_words)
+run_child(const char *path, pid_t parent, int control, int crash_note, int last_words, int requests)
 {
 	static const char failure[] = "cannot be executed\n";
 	const struct rlimit no_core = {0, 0};
@@ -109,7 +115,7 @@ run_child(const char *path, pid_t parent, int control, int crash_note, int last_
 	/* Also when the worker dies without a word: an immediate stop, SIGKILL. */
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != parent)
 		_exit(1);
-	if (!arrange_descriptors(control, crash_note, last_words))
+	if (!arrange_descriptors(control, crash_note, last_words, requests))
 		_exit(1);
 	if (chdir("/") < 0)
 		_exit(1);
@@ -192,7 +198,7 @@ open_channels(CctvChild *child, int *remote)
 }
 
 bool
-cctv_child_spawn(const char *path, CctvChild *child)
+cctv_child_spawn(const char *path, int requests, CctvChild *child)
 {
 	pid_t parent = getpid();
 	int remote;
@@ -218,7 +224,7 @@ cctv_child_spawn(const char *path, CctvChild *child)
 	sigprocmask(SIG_SETMASK, &all, &before);
 	child->pid = fork();
 	if (child->pid == 0)
-		run_child(path, parent, remote, child->crash_note, child->last_words);
+		run_child(path, parent, remote, child->crash_note, child->last_words, requests);
 	sigprocmask(SIG_SETMASK, &before, NULL);
 
 	close(remote);

@@ -19,8 +19,11 @@ typedef struct CctvChild
 	int last_words; /* memfd that is the child's standard error */
 } CctvChild;
 
-/* Start the executable.  Returns false, with the reason logged, if it cannot be. */
-extern bool cctv_child_spawn(const char *path, CctvChild *child);
+/*
+ * Start the executable.  requests is a listening socket for it, or -1, and stays
+ * the caller's.  Returns false, with the reason logged, if it cannot be.
+ */
+extern bool cctv_child_spawn(const char *path, int requests, CctvChild *child);
 
 /* Close the descriptors of a child that was reaped. */
 extern void cctv_child_close(CctvChild *child);

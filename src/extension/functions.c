@@ -7,6 +7,7 @@
 #include "commands/dbcommands.h"
 #include "commands/trigger.h"
 #include "compat.h"
+#include "functions.h"
 #include "guc.h"
 #include "miscadmin.h"
 #include "shared_state.h"
@@ -42,9 +43,8 @@ runs_in_this_database(const char *database)
 	return false;
 }
 
-/* Error, with what to set, unless cameras can run in this database. */
-Datum
-cctv_require_worker(PG_FUNCTION_ARGS)
+void
+cctv_check_worker(void)
 {
 	char *database = get_database_name(MyDatabaseId);
 
@@ -59,6 +59,13 @@ cctv_require_worker(PG_FUNCTION_ARGS)
 						errhint("Run: ALTER SYSTEM SET cctv.databases = %s; "
 								"SELECT pg_reload_conf();",
 								cctv_databases_with(database ? database : "?"))));
+}
+
+/* Error, with what to set, unless cameras can run in this database. */
+Datum
+cctv_require_worker(PG_FUNCTION_ARGS)
+{
+	cctv_check_worker();
 	PG_RETURN_VOID();
 }
 

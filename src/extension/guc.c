@@ -9,6 +9,7 @@
 #include <limits.h>
 
 #include "compat.h"
+#include "frame.h"
 #include "guc.h"
 #include "miscadmin.h"
 #include "port.h"
@@ -19,6 +20,7 @@
 char *cctv_engine_path;
 int cctv_cameras_per_engine;
 int cctv_engine_memory_limit;
+int cctv_max_image_bytes;
 
 static char *databases;
 static char *source_paths;
@@ -173,6 +175,9 @@ cctv_define_settings(void)
 							"An engine that uses more memory is restarted.", "0: no limit.",
 							&cctv_engine_memory_limit, 0, 0, MAX_KILOBYTES / 1024, PGC_SIGHUP,
 							GUC_UNIT_MB, NULL, NULL, NULL);
+	DefineCustomIntVariable("cctv.max_image_bytes", "Largest image that cctv.analyze() takes.",
+							NULL, &cctv_max_image_bytes, 32 * 1024 * 1024, 1024,
+							CCTV_FRAME_MAX_BINARY, PGC_SIGHUP, GUC_UNIT_BYTE, NULL, NULL, NULL);
 	DefineCustomIntVariable("cctv.engine_nice", "Scheduling priority of engines, as of nice(1).",
 							NULL, &engine_nice, 5, 0, 19, PGC_SIGHUP, 0, NULL, NULL, NULL);
 	DefineCustomBoolVariable("cctv.sandbox", "Confine engines with Landlock and seccomp.", NULL,

@@ -11,6 +11,7 @@
 extern char *cctv_engine_path;
 extern int cctv_cameras_per_engine;
 extern int cctv_engine_memory_limit; /* megabytes, 0: none */
+extern int cctv_max_image_bytes;
 
 extern void cctv_define_settings(void);
 

@@ -18,6 +18,7 @@ typedef struct Request
 	CctvDesired *desired;
 	MemoryContext context;
 	bool notify;
+	bool spare;
 } Request;
 
 static int32
@@ -66,6 +67,17 @@ assign(CctvDesired *desired, MemoryContext context, bool notify)
 		engine->cameras[engine->ncameras++] = get_integer(tuple, SPI_tuptable->tupdesc, 2);
 	}
 	SPI_freetuptable(SPI_tuptable);
+}
+
+/* The first slot, which the first camera will have: the engine then serves it, too. */
+static void
+add_spare(CctvDesired *desired)
+{
+	desired->engines[0].number = 1;
+	desired->engines[0].ncameras = 0;
+	desired->engines[0].cameras = NULL;
+	desired->engines[0].document = NULL;
+	desired->nengines = 1;
 }
 
 /* The cameras and models of an engine, as one line of UTF-8 after "settings". */
@@ -119,6 +131,8 @@ read_desired(void *arg)
 
 	memset(desired, 0, sizeof(*desired));
 	assign(desired, request->context, request->notify);
+	if (request->spare && desired->nengines == 0)
+		add_spare(desired);
 	for (int i = 0; i < desired->nengines; i++)
 	{
 		desired->engines[i].document = read_document(desired->engines[i].number, request->context);
@@ -127,7 +141,7 @@ read_desired(void *arg)
 }
 
 CctvOutcome
-cctv_read_desired(CctvDesired *desired, CctvFailure *failure)
+cctv_read_desired(CctvDesired *desired, bool spare, CctvFailure *failure)
 {
 	Request request;
 	CctvOutcome outcome;
@@ -136,6 +150,7 @@ cctv_read_desired(CctvDesired *desired, CctvFailure *failure)
 	request.desired = desired;
 	request.context = CurrentMemoryContext;
 	request.notify = true;
+	request.spare = spare;
 	outcome = cctv_action_run("cctv.assign_engines", read_desired, &request, failure);
 	if (outcome == CCTV_NOTIFY_FULL)
 	{

@@ -23,7 +23,8 @@ typedef struct CctvDesired
 	CctvDesiredEngine *engines;
 } CctvDesired;
 
-extern CctvOutcome cctv_read_desired(CctvDesired *desired, CctvFailure *failure);
+/* spare: one engine at least, for requests, even if no camera needs it. */
+extern CctvOutcome cctv_read_desired(CctvDesired *desired, bool spare, CctvFailure *failure);
 
 /* Passwords are in the documents: leave none in memory. */
 extern void cctv_erase_desired(CctvDesired *desired);

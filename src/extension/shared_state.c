@@ -26,6 +26,7 @@ typedef struct Slot
 	PGPROC *worker; /* NULL: none runs */
 	pid_t worker_pid;
 	pg_atomic_uint32 wakeups;
+	pg_atomic_uint64 engine_wanted_until; /* ms of clock.h: for requests */
 } Slot;
 
 typedef struct SharedState
@@ -72,7 +73,10 @@ startup_hook(void)
 		memset(shared, 0, sizeof(SharedState));
 		shared->lock = &GetNamedLWLockTranche(TRANCHE)->lock;
 		for (int i = 0; i < CCTV_MAX_DATABASES; i++)
+		{
 			pg_atomic_init_u32(&shared->slots[i].wakeups, 0);
+			pg_atomic_init_u64(&shared->slots[i].engine_wanted_until, 0);
+		}
 	}
 	LWLockRelease(AddinShmemInitLock);
 }
@@ -236,6 +240,29 @@ cctv_wake_worker(Oid database)
 			SetLatch(&slot->worker->procLatch);
 	}
 	LWLockRelease(shared->lock);
+}
+
+bool
+cctv_slot_wants_engine(int slot, int64 now_ms)
+{
+	return (int64) pg_atomic_read_u64(&shared->slots[slot].engine_wanted_until) > now_ms;
+}
+
+/* Wakes the worker only when it does not know yet. */
+void
+cctv_want_engine(Oid database, int64 now_ms, int for_ms)
+{
+	Slot *slot;
+	bool news = false;
+
+	LWLockAcquire(shared->lock, LW_SHARED);
+	slot = find_slot(database);
+	if (slot != NULL)
+		news =
+			(int64) pg_atomic_exchange_u64(&slot->engine_wanted_until, now_ms + for_ms) <= now_ms;
+	LWLockRelease(shared->lock);
+	if (news)
+		cctv_wake_worker(database);
 }
 
 pid_t

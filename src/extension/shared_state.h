@@ -41,7 +41,11 @@ extern bool cctv_slot_take(int slot, Oid database);
 /* How often the configuration changed: the worker compares with what it saw. */
 extern uint32 cctv_slot_wakeups(int slot);
 
+/* The worker: does a request want an engine, whatever the cameras do? */
+extern bool cctv_slot_wants_engine(int slot, int64 now_ms);
+
 /* Any backend, about its own database. */
+extern void cctv_want_engine(Oid database, int64 now_ms, int for_ms);
 extern void cctv_wake_worker(Oid database);
 extern pid_t cctv_worker_pid_of(Oid database);
 

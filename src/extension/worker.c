@@ -19,6 +19,7 @@
 #include "catalog/pg_type.h"
 #include "clock.h"
 #include "compat.h"
+#include "engine_socket.h"
 #include "engines.h"
 #include "executor/spi.h"
 #include "guc.h"
@@ -236,7 +237,7 @@ reconcile(int64 now)
 
 	/* Taken before the look: what commits after it wakes us again. */
 	worker.wakeups_seen = cctv_slot_wakeups(worker.slot);
-	outcome = cctv_read_desired(&desired, &failure);
+	outcome = cctv_read_desired(&desired, cctv_slot_wants_engine(worker.slot, now), &failure);
 	if (outcome == CCTV_DONE)
 	{
 		cctv_engines_apply(&desired);
@@ -372,6 +373,7 @@ static void
 end_engines(int code, Datum arg)
 {
 	cctv_engines_end_all();
+	cctv_socket_remove_all();
 }
 
 void
@@ -395,6 +397,7 @@ cctv_worker_main(Datum main_arg)
 	worker.fixed_settings = cctv_engine_fixed_settings();
 	cctv_engines_init();
 	cctv_ingest_init();
+	cctv_socket_remove_all();
 	before_shmem_exit(end_engines, (Datum) 0);
 	make_media_dir();
 	show_title(0);

@@ -14,6 +14,7 @@
 /* Descriptors the engine finds open when the worker has spawned it. */
 #define CCTV_FD_CONTROL 3		/* stream socket: desired state in, event lines out */
 #define CCTV_FD_CRASH_NOTE 4	/* memfd of sizeof(CctvCrashNote), see below */
+#define CCTV_FD_REQUESTS 5		/* listening Unix socket: requests of backends (frame.h), if open */
 
 /*
  * Both directions are newline-terminated JSON objects in UTF-8.  A line that

@@ -61,6 +61,8 @@ engine_start(Engine *engine)
 	*engine = (Engine){0};
 	engine->world.queue = event_queue_create(1000, 1 << 20);
 	engine->world.pool = pool_create(1);
+	engine->world.models = model_cache_create();
+	engine->world.live = live_board_create();
 	engine->world.stall_timeout_us = CLOCK_SECOND;
 	engine->world.news_fd = eventfd(0, EFD_NONBLOCK);
 	engine->fleet = fleet_create(&engine->world);
@@ -164,6 +166,8 @@ engine_stop(Engine *engine)
 	}
 	fleet_free(engine->fleet);
 	pool_free(engine->world.pool);
+	model_cache_free(engine->world.models);
+	live_board_free(engine->world.live);
 	event_queue_free(engine->world.queue);
 	close(engine->world.news_fd);
 }

@@ -5,16 +5,16 @@ UNIT_TESTS = $(patsubst test/unit/test_%.c,build/unit/test_%,$(sort $(wildcard t
 UNIT_SAN = -fsanitize=address,undefined -fno-sanitize-recover=all -O1
 UNIT_OBJS = $(patsubst src/%,build/unit/obj/%.o,$(filter-out src/engine/main.c,$(ENGINE_SRCS)))
 
-build/unit/obj/engine/%.c.o: src/engine/%.c src/engine/engine.mk
+build/unit/obj/%.c.o: src/%.c src/engine/engine.mk
 	@mkdir -p $(@D)
 	$(CC) -std=gnu11 $(ENGINE_CFLAGS) $(UNIT_SAN) -MMD -MP -c -o $@ $<
 
-build/unit/obj/engine/%.cpp.o: src/engine/%.cpp src/engine/engine.mk
+build/unit/obj/%.cpp.o: src/%.cpp src/engine/engine.mk
 	@mkdir -p $(@D)
 	$(CXX) $(ENGINE_CXXFLAGS) $(UNIT_SAN) -MMD -MP -c -o $@ $<
 
 build/unit/test_%: test/unit/test_%.c $(UNIT_OBJS)
-	$(CC) -std=gnu11 $(ENGINE_CFLAGS) $(UNIT_SAN) -MMD -MP -o $@ $< $(UNIT_OBJS) $(ENGINE_LIBS) -lcmocka
+	$(CC) -std=gnu11 $(ENGINE_CFLAGS) $(UNIT_SAN) -MMD -MP -o $@ $< $(UNIT_OBJS) $(ENGINE_LIBS) -lcmocka -lz
 
 -include $(UNIT_OBJS:.o=.d)
 

@@ -1,0 +1,221 @@
+/*
+ * live.c
+ *		The newest picture of each camera, for who wants to look at it now.
+ */
+#include "live.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/queue.h>
+
+#include "clock.h"
+#include "thread.h"
+
+/* For so long after a look the next one finds a picture at once. */
+#define WATCH_US (3 * CLOCK_SECOND)
+
+/* An older picture is not what a person calls live. */
+#define STALE_US (5 * CLOCK_SECOND)
+
+/* How often a look that waits sees whether it was cancelled. */
+#define CANCEL_US (CLOCK_SECOND / 10)
+
+struct Live
+{
+	atomic_int references;
+	int camera_id;
+	LiveBoard *board;
+	TAILQ_ENTRY(Live) link;
+	atomic_llong watched_until_us; /* monotonic */
+
+	pthread_mutex_t lock;
+	pthread_cond_t shown;
+	AVFrame *frame; /* NULL: none */
+	int64_t at_us;
+	int64_t shown_us; /* monotonic */
+	int nobjects;
+	LiveObject objects[LIVE_MAX_OBJECTS];
+};
+
+struct LiveBoard
+{
+	pthread_mutex_t lock;
+	TAILQ_HEAD(, Live) cameras;
+};
+
+LiveBoard *
+live_board_create(void)
+{
+	LiveBoard *board = calloc(1, sizeof(*board));
+
+	if (board == NULL)
+		return NULL;
+	pthread_mutex_init(&board->lock, NULL);
+	TAILQ_INIT(&board->cameras);
+	return board;
+}
+
+void
+live_board_free(LiveBoard *board)
+{
+	if (board == NULL)
+		return;
+	pthread_mutex_destroy(&board->lock);
+	free(board);
+}
+
+Live *
+live_join(LiveBoard *board, int camera_id)
+{
+	Live *live = calloc(1, sizeof(*live));
+
+	if (live == NULL)
+		return NULL;
+	live->references = 1;
+	live->camera_id = camera_id;
+	live->board = board;
+	pthread_mutex_init(&live->lock, NULL);
+	thread_cond_init(&live->shown);
+	pthread_mutex_lock(&board->lock);
+	TAILQ_INSERT_TAIL(&board->cameras, live, link);
+	pthread_mutex_unlock(&board->lock);
+	return live;
+}
+
+void
+live_unref(Live *live)
+{
+	if (live == NULL || --live->references > 0)
+		return;
+	av_frame_free(&live->frame);
+	pthread_cond_destroy(&live->shown);
+	pthread_mutex_destroy(&live->lock);
+	free(live);
+}
+
+void
+live_leave(Live *live)
+{
+	if (live == NULL)
+		return;
+	pthread_mutex_lock(&live->board->lock);
+	TAILQ_REMOVE(&live->board->cameras, live, link);
+	pthread_mutex_unlock(&live->board->lock);
+	live_clear(live);
+	live_unref(live);
+}
+
+Live *
+live_find(LiveBoard *board, int camera_id)
+{
+	Live *live;
+
+	pthread_mutex_lock(&board->lock);
+	TAILQ_FOREACH(live, &board->cameras, link)
+	{
+		if (live->camera_id == camera_id)
+		{
+			live->references++;
+			break;
+		}
+	}
+	pthread_mutex_unlock(&board->lock);
+	return live;
+}
+
+bool
+live_is_watched(const Live *live)
+{
+	return live->watched_until_us != 0;
+}
+
+/* Nobody has looked for a while: let the frame go. */
+static bool
+stop_if_unwatched(Live *live, int64_t now)
+{
+	if (now < live->watched_until_us)
+		return false;
+	live->watched_until_us = 0;
+	live_clear(live);
+	return true;
+}
+
+void
+live_show_frame(Live *live, const AVFrame *frame, int64_t at_us)
+{
+	int64_t now = clock_monotonic_us();
+	AVFrame *reference;
+
+	if (stop_if_unwatched(live, now))
+		return;
+	reference = av_frame_clone(frame);
+	if (reference == NULL)
+		return;
+	pthread_mutex_lock(&live->lock);
+	av_frame_free(&live->frame);
+	live->frame = reference;
+	live->at_us = at_us;
+	live->shown_us = now;
+	pthread_cond_broadcast(&live->shown);
+	pthread_mutex_unlock(&live->lock);
+}
+
+void
+live_show_objects(Live *live, const LiveObject *objects, int nobjects)
+{
+	pthread_mutex_lock(&live->lock);
+	memcpy(live->objects, objects, nobjects * sizeof(*objects));
+	live->nobjects = nobjects;
+	pthread_mutex_unlock(&live->lock);
+}
+
+void
+live_clear(Live *live)
+{
+	pthread_mutex_lock(&live->lock);
+	av_frame_free(&live->frame);
+	live->nobjects = 0;
+	pthread_mutex_unlock(&live->lock);
+}
+
+LiveResult
+live_look(Live *live, int64_t deadline_us, const atomic_bool *cancelled, LivePicture *picture)
+{
+	LiveResult result = LIVE_OK;
+
+	picture->frame = NULL;
+	live->watched_until_us = clock_monotonic_us() + WATCH_US;
+	pthread_mutex_lock(&live->lock);
+	for (;;)
+	{
+		int64_t now = clock_monotonic_us();
+
+		if (*cancelled)
+			result = LIVE_CANCELLED;
+		else if (live->frame != NULL && now - live->shown_us < STALE_US)
+			picture->frame = av_frame_clone(live->frame);
+		else if (now >= deadline_us)
+			result = LIVE_NOTHING;
+		else
+		{
+			int64_t until = now + CANCEL_US;
+
+			live->watched_until_us = now + WATCH_US;
+			thread_cond_wait_until(&live->shown, &live->lock,
+								   until < deadline_us ? until : deadline_us);
+			continue;
+		}
+		break;
+	}
+	if (result == LIVE_OK && picture->frame == NULL)
+		result = LIVE_NO_MEMORY;
+	if (result == LIVE_OK)
+	{
+		picture->at_us = live->at_us;
+		picture->nobjects = live->nobjects;
+		memcpy(picture->objects, live->objects, live->nobjects * sizeof(LiveObject));
+	}
+	pthread_mutex_unlock(&live->lock);
+	return result;
+}

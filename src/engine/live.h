@@ -1,0 +1,83 @@
+/*
+ * live.h
+ *		The newest picture of each camera, for who wants to look at it now.
+ *
+ * A camera keeps its newest frame only while somebody looks: from a request on,
+ * for some seconds.  Otherwise a frame costs it one comparison.
+ */
+#ifndef CCTV_LIVE_H
+#define CCTV_LIVE_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <libavutil/frame.h>
+
+#include "geometry.h"
+
+#define LIVE_MAX_OBJECTS 64
+#define LIVE_CAPTION 96
+
+/* An object as it is drawn. */
+typedef struct LiveObject
+{
+	Box box;
+	char caption[LIVE_CAPTION];
+} LiveObject;
+
+/* A frame and what is known to be in it. */
+typedef struct LivePicture
+{
+	AVFrame *frame; /* the holder frees it */
+	int64_t at_us;
+	int nobjects;
+	LiveObject objects[LIVE_MAX_OBJECTS];
+} LivePicture;
+
+typedef struct Live Live;			/* of one camera */
+typedef struct LiveBoard LiveBoard; /* of all cameras of the engine */
+
+extern LiveBoard *live_board_create(void); /* NULL: out of memory */
+extern void live_board_free(LiveBoard *board);
+
+/* ---- the camera's side ---- */
+
+/* Each returns a reference, or is the end of one.  NULL: out of memory. */
+extern Live *live_join(LiveBoard *board, int camera_id);
+extern void live_leave(Live *live);
+extern void live_unref(Live *live);
+
+/* Does anybody look?  Nothing else need be called while nobody does. */
+extern bool live_is_watched(const Live *live);
+
+/* A frame has been decoded; the caller keeps its own reference. */
+extern void live_show_frame(Live *live, const AVFrame *frame, int64_t at_us);
+
+/* These objects are there now. */
+extern void live_show_objects(Live *live, const LiveObject *objects, int nobjects);
+
+/* The stream is gone, and its picture with it. */
+extern void live_clear(Live *live);
+
+/* ---- the request's side ---- */
+
+/* A reference, or NULL when the camera does not run here. */
+extern Live *live_find(LiveBoard *board, int camera_id);
+
+typedef enum LiveResult
+{
+	LIVE_OK,
+	LIVE_NOTHING,	/* no picture by the deadline */
+	LIVE_CANCELLED, /* *cancelled was set */
+	LIVE_NO_MEMORY
+} LiveResult;
+
+/*
+ * The newest picture, which is awaited if there is none of the last seconds.
+ * On LIVE_OK the caller frees picture->frame.
+ */
+extern LiveResult live_look(Live *live, int64_t deadline_us, const atomic_bool *cancelled,
+							LivePicture *picture);
+
+#endif /* CCTV_LIVE_H */
