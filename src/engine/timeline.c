@@ -61,7 +61,8 @@ file_at(Timeline *timeline, int64_t pts_us, int64_t duration_us)
 		expected_us = timeline->last_us + (duration_us > 0 ? duration_us : timeline->spacing_us);
 	if (pts_us == TIMELINE_NO_PTS)
 		return expected_us;
-	if (!timeline->anchored)
+	/* Recordings put end to end start their timestamps again: go on from there. */
+	if (!timeline->anchored || timeline->offset_us + pts_us < timeline->last_us - DRIFT_LIMIT_US)
 	{
 		timeline->offset_us = expected_us - pts_us;
 		timeline->anchored = true;

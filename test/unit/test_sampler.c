@@ -90,6 +90,18 @@ a_loop_goes_on_from_the_last_frame(void **state)
 }
 
 static void
+recordings_put_end_to_end_go_on(void **state)
+{
+	Timeline timeline;
+
+	timeline_file(&timeline, 0);
+	timeline_at(&timeline, 500000, 40000, 0);
+	assert_int_equal(timeline_at(&timeline, 9500000, 40000, 0), 9000000);
+	assert_int_equal(timeline_at(&timeline, 500000, 40000, 0), 9040000);
+	assert_int_equal(timeline_at(&timeline, 540000, 40000, 0), 9080000);
+}
+
+static void
 a_live_stream_is_spaced_by_its_timestamps(void **state)
 {
 	Timeline timeline;
@@ -166,6 +178,7 @@ main(void)
 		cmocka_unit_test(a_gap_is_not_made_up_for),
 		cmocka_unit_test(a_file_starts_at_its_start),
 		cmocka_unit_test(a_loop_goes_on_from_the_last_frame),
+		cmocka_unit_test(recordings_put_end_to_end_go_on),
 		cmocka_unit_test(a_live_stream_is_spaced_by_its_timestamps),
 		cmocka_unit_test(a_drifting_camera_is_anchored_anew),
 		cmocka_unit_test(retries_come_slower_and_slower),
