@@ -30,8 +30,10 @@ wait_sql($node, 'select count(distinct engine) = 2 from cctv.camera_status', 'in
 wait_sql($node,
 	"select bool_and(ended_at is not null) from cctv.tracks join cctv.cameras using (camera_id) where name = 'culprit'",
 	'what it was seeing has ended', within => 5);
-my ($crashes, $engine) =
-  (crashes(), sql_value($node, "select s.pid from cctv.engine_status s join cctv.camera_status using (engine) join cctv.cameras using (camera_id) where name = 'innocent'"));
+my $pid = "select e.pid from cctv.engine_status e join cctv.camera_status using (engine)"
+  . " join cctv.cameras using (camera_id) where name = 'innocent'";
+wait_sql($node, "select ($pid) is not null", 'the other engine is up', within => 15);
+my ($crashes, $engine) = (crashes(), sql_value($node, $pid));
 ok(wait_until(sub { crashes() > $crashes + 1 }, 60), 'it crashes on');
 is(camera_state($node, 'innocent'), 'running', 'and the other does not notice');
 ok(alive($engine), 'in the same engine');
