@@ -141,7 +141,9 @@ select cctv.ingest('[
 		"at": "2026-03-01T12:02:02Z", "state": "running"},
 	{"type": "log", "camera_id": -1, "level": "info", "message": "hello"},
 	{"type": "recording", "camera_id": -1, "session": "0a000000000000000000000000000002", "seq": 2,
-		"at": "2026-03-01T12:02:02Z"},
+		"at": "2026-03-01T12:02:02Z", "action": "opened", "path": "-1/2026-03-01/120202.000Z-motion.mp4",
+		"started_at": "2026-03-01T12:02:00Z", "reason": "motion", "codec": "h264", "width": 768, "height": 576,
+		"has_audio": false},
 	{"type": "stats", "runtime": "onnxruntime 1.24.3"}]') as announced;
 select count(*) filter (where ended_at is null) as open, bool_and(ended_at = last_seen) as ended from pg_temp.t
 where camera = 'lobby';

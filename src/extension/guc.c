@@ -28,6 +28,7 @@ static char *media_dir;
 static char *models_dir;
 static int detector_threads;
 static int stall_timeout_ms;
+static int segment_duration;
 static int engine_nice;
 static bool sandbox;
 static int log_level;
@@ -171,6 +172,9 @@ cctv_define_settings(void)
 	DefineCustomIntVariable(
 		"cctv.stall_timeout", "A stream without a frame for this long is opened again.", NULL,
 		&stall_timeout_ms, 10000, 1000, 3600000, PGC_SIGHUP, GUC_UNIT_MS, NULL, NULL, NULL);
+	DefineCustomIntVariable(
+		"cctv.segment_duration", "A recording is cut at the first keyframe after this long.", NULL,
+		&segment_duration, 60, 1, 3600, PGC_SIGHUP, GUC_UNIT_S, NULL, NULL, NULL);
 	DefineCustomIntVariable("cctv.engine_memory_limit",
 							"An engine that uses more memory is restarted.", "0: no limit.",
 							&cctv_engine_memory_limit, 0, 0, MAX_KILOBYTES / 1024, PGC_SIGHUP,
@@ -284,7 +288,8 @@ cctv_append_settings(StringInfo json)
 	append_fixed_settings(json);
 	appendStringInfo(json, ", \"detector_threads\": %d, \"stall_timeout\": %d.%03d",
 					 detector_threads, stall_timeout_ms / 1000, stall_timeout_ms % 1000);
-	appendStringInfo(json, ", \"log_level\": \"%s\"}", log_levels[log_level].name);
+	appendStringInfo(json, ", \"segment_duration\": %d, \"log_level\": \"%s\"}", segment_duration,
+					 log_levels[log_level].name);
 }
 
 char *

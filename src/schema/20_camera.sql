@@ -19,9 +19,16 @@ create table cctv.cameras (
 	realtime boolean not null default true,
 	loop boolean not null default false,
 	file_start timestamptz,
+	record text not null default 'off',
+	record_manual boolean not null default false,
+	pre_roll interval not null default '5 seconds',
+	post_roll interval not null default '10 seconds',
 	run integer not null default 0,
 	time_zone text,
 	retention interval default '30 days',
+	continuous_retention interval,
+	motion_retention interval,
+	alert_retention interval,
 	owner regrole not null default quote_ident(current_user)::regrole,
 	created_at timestamptz not null default now(),
 	updated_at timestamptz not null default now(),
@@ -52,6 +59,12 @@ create table cctv.cameras (
 		file_start >= '1970-01-01 00:00:00+00' and file_start < '2100-01-01 00:00:00+00'),
 	constraint run_counts_up check (run >= 0),
 	constraint retention_at_least_a_day check (retention >= interval '1 day'),
+	constraint record_is_off_continuous_motion_or_alerts check (
+		record in ('off', 'continuous', 'motion', 'alerts')),
+	constraint pre_roll_from_0_to_60_seconds check (pre_roll between interval '0' and interval '60 seconds'),
+	constraint post_roll_from_0_to_600_seconds check (post_roll between interval '0' and interval '600 seconds'),
+	constraint retention_of_recordings_at_least_a_minute check (
+		least(continuous_retention, motion_retention, alert_retention) >= interval '1 minute'),
 	constraint removed_camera_is_not_enabled check (removed_at is null or not enabled),
 	constraint purge_is_of_a_removed_camera check (removed_at is not null or not purge)
 );
@@ -81,9 +94,20 @@ comment on column cctv.cameras.realtime is 'A file is played at its own pace; fa
 comment on column cctv.cameras.loop is 'A file starts again at its end';
 comment on column cctv.cameras.file_start is
 	'Time of a file''s first frame; null: when it was started. Its history is kept until the camera is removed, whatever retention says';
+comment on column cctv.cameras.record is
+	'What is recorded while it runs: off, continuous, motion or alerts; schedules of the action record narrow it, or switch it on when it is off';
+comment on column cctv.cameras.record_manual is 'Is it recorded by hand, whatever record says? See cctv.start_recording()';
+comment on column cctv.cameras.pre_roll is 'A recording of motion or of an alert begins this long before it';
+comment on column cctv.cameras.post_roll is 'and ends this long after it';
 comment on column cctv.cameras.run is 'Number of starts; a finished file runs again when it changes';
 comment on column cctv.cameras.time_zone is 'IANA name of the time zone it hangs in; null: the server''s';
 comment on column cctv.cameras.retention is 'Age, counted in whole days (UTC), at which its detections, tracks, alerts and events are deleted; null: never';
+comment on column cctv.cameras.continuous_retention is
+	'Age at which continuous and scheduled recordings are deleted; null: as retention says';
+comment on column cctv.cameras.motion_retention is
+	'Age at which recordings of motion, and pictures that belong to no alert, are deleted; null: as retention says';
+comment on column cctv.cameras.alert_retention is
+	'Age at which evidence of alerts and what was recorded by hand are deleted; null: as retention says';
 comment on column cctv.cameras.owner is 'Role that added it';
 comment on column cctv.cameras.created_at is 'When it was added';
 comment on column cctv.cameras.updated_at is 'When a setting last changed';

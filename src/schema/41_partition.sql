@@ -139,6 +139,7 @@ create function cctv.forget(camera cctv.cameras) returns void
 begin
 	delete from cctv.cameras as c
 		where c.camera_id = camera.camera_id and c.removed_at is not null
+			and not exists (select from cctv.recordings as r where r.camera_id = c.camera_id)
 			and not exists (select from cctv.alerts as a where a.camera_id = c.camera_id)
 			and not exists (select from cctv.tracks as t where t.camera_id = c.camera_id)
 			and not exists (select from cctv.camera_events as e where e.camera_id = c.camera_id)

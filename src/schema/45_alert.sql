@@ -112,6 +112,7 @@ begin
 		perform pg_notify('cctv_alert', cctv.alert_payload(a)) from unnest(raised) as a;
 	end if;
 	perform cctv.notify_of_alerts(raised, notify);
+	perform cctv.record_alerts(raised);
 	return cardinality(raised);
 end
 $$;

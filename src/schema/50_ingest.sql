@@ -75,7 +75,7 @@ begin
 				when l.type not in ('state', 'objects', 'track_end', 'motion', 'recording', 'snapshot',
 					'stats', 'log', 'engine')
 				then format('is of the unknown type "%s"', left(l.type, 32))
-				when l.type = 'engine' or (l.type in ('stats', 'log') and l.camera_id is null) then null
+				when l.type = 'engine' or (l.type in ('stats', 'log', 'recording') and l.camera_id is null) then null
 				when l.camera_id is null then 'names no camera'
 				when c.camera_id is null then format('names camera %s, which does not exist', l.camera_id)
 				when (l.session is null) <> (l.seq is null)
@@ -271,7 +271,7 @@ begin
 	)
 	update cctv.alerts as a set snapshot = pictured.snapshot
 		from pictured
-		where a.track_id = pictured.track_id and a.snapshot is null;
+		where a.track_id = pictured.track_id and a.snapshot is distinct from pictured.snapshot;
 end
 $$;
 comment on function cctv.store_snapshots(cctv.event_line[]) is 'Notes pictures with their tracks and alerts';
@@ -424,6 +424,10 @@ begin
 	end if;
 	if 'snapshot' = any (batch.types) then
 		perform cctv.store_snapshots(lines);
+		perform cctv.store_pictures(lines);
+	end if;
+	if 'recording' = any (batch.types) then
+		announced := announced + cctv.store_recordings(lines, notify);
 	end if;
 	if 'track_end' = any (batch.types) then
 		perform cctv.store_track_ends(lines);

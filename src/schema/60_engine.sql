@@ -189,12 +189,19 @@ create function cctv.desired_state(engine integer) returns jsonb
 	set timezone = 'UTC'
 	as $$
 	with mine as materialized (
-		select c.*, secret.username, secret.password
+		select c.*, secret.username, secret.password, main.username as record_username,
+			main.password as record_password, wish.mode, wish.scheduled, window_.alert_from, window_.alert_until
 		from cctv.camera_status as s
 			join cctv.cameras as c using (camera_id)
 			left join cctv.camera_secrets as secret
 				on secret.camera_id = c.camera_id
 				and secret.authority = cctv.url_authority(coalesce(c.detect_url, c.url))
+			left join cctv.camera_secrets as main
+				on main.camera_id = c.camera_id
+				and c.detect_url is not null and main.authority = cctv.url_authority(c.url)
+			left join cctv.recording_status as window_
+				on window_.camera_id = c.camera_id and window_.run = c.run and c.record = 'alerts',
+			cctv.recording_wish(c) as wish
 		where s.engine = desired_state.engine
 	)
 	select jsonb_build_object(
@@ -218,7 +225,12 @@ create function cctv.desired_state(engine integer) returns jsonb
 				'file_start', c.file_start,
 				'masks', cctv.zone_points(c.camera_id, 'mask'),
 				'privacy', cctv.zone_points(c.camera_id, 'privacy'),
-				'watched', cctv.watched_zones(c.camera_id)) order by c.camera_id)
+				'watched', cctv.watched_zones(c.camera_id),
+				'record', c.mode, 'record_manual', c.record_manual, 'record_scheduled', c.scheduled,
+				'pre_roll', extract(epoch from c.pre_roll)::real,
+				'post_roll', extract(epoch from c.post_roll)::real,
+				'record_alert_from', c.alert_from, 'record_alert_until', c.alert_until,
+				'record_username', c.record_username, 'record_password', c.record_password) order by c.camera_id)
 			from mine as c), '[]'))
 $$;
 comment on function cctv.desired_state(integer) is

@@ -57,7 +57,13 @@ create function cctv.add_camera(
 	file_start timestamptz default null,
 	time_zone text default null,
 	retention interval default '30 days',
-	default_rules boolean default true) returns integer
+	default_rules boolean default true,
+	record text default 'off',
+	pre_roll interval default '5 seconds',
+	post_roll interval default '10 seconds',
+	continuous_retention interval default null,
+	motion_retention interval default null,
+	alert_retention interval default null) returns integer
 	language plpgsql
 	set search_path = pg_catalog, pg_temp
 	as $$
@@ -70,12 +76,15 @@ begin
 	perform cctv.check_models(add_camera.models, add_camera.labels);
 	insert into cctv.cameras as c (name, url, location, detect_url, enabled, detect, detect_fps, models, labels,
 		min_confidence, motion_threshold, motion_min_area, snapshots, rtsp_transport, realtime, loop,
-		file_start, time_zone, retention)
+		file_start, time_zone, retention, record, pre_roll, post_roll, continuous_retention, motion_retention,
+		alert_retention)
 	values (add_camera.name, add_camera.url, add_camera.location, add_camera.detect_url, add_camera.enabled,
 		add_camera.detect, add_camera.detect_fps, add_camera.models, add_camera.labels,
 		add_camera.min_confidence, add_camera.motion_threshold, add_camera.motion_min_area,
 		add_camera.snapshots, add_camera.rtsp_transport, add_camera.realtime, add_camera.loop,
-		add_camera.file_start, add_camera.time_zone, add_camera.retention)
+		add_camera.file_start, add_camera.time_zone, add_camera.retention, add_camera.record,
+		add_camera.pre_roll, add_camera.post_roll, add_camera.continuous_retention,
+		add_camera.motion_retention, add_camera.alert_retention)
 	returning c.camera_id into added;
 	if add_camera.default_rules then
 		perform cctv.default_rules(added);
@@ -84,7 +93,8 @@ begin
 end
 $$;
 comment on function cctv.add_camera(text, text, text, text, boolean, boolean, real, text[], text[], real,
-	integer, real, boolean, text, boolean, boolean, timestamptz, text, interval, boolean) is
+	integer, real, boolean, text, boolean, boolean, timestamptz, text, interval, boolean, text, interval, interval,
+	interval, interval, interval) is
 	'Adds a camera, stopped unless enabled, with the alert rules of cctv.default_rules(); returns its camera_id';
 
 create function cctv.start(camera integer) returns void
