@@ -38,7 +38,8 @@ typedef struct Job
 	AVFrame *frame; /* NULL: no job */
 	int64_t at_us;
 	int64_t decoded_us;
-	bool moving; /* worth a search whatever the tracks say */
+	bool moving;	  /* worth a search whatever the tracks say */
+	bool calibrating; /* the background is not known yet: search all of it */
 	int nclusters;
 	Box clusters[MOTION_MAX_CLUSTERS];
 } Job;
@@ -355,7 +356,8 @@ plan_regions(Analysis *analysis, const CameraPlan *plan, const Job *job,
 		boxes[nboxes++] = job->clusters[i];
 	for (int i = 0; i < ntracks && nboxes < MAX_BOXES; i++)
 		boxes[nboxes++] = tracks[i].box;
-	if (analysis->whole_us != INT64_MIN && job->at_us - analysis->whole_us < WHOLE_FRAME_US)
+	if (!job->calibrating && analysis->whole_us != INT64_MIN &&
+		job->at_us - analysis->whole_us < WHOLE_FRAME_US)
 		nregions = region_plan(job->frame->width, job->frame->height, model->input_width,
 							   model->input_height, boxes, nboxes, REGION_MAX, regions);
 	if (nregions == 0)
@@ -443,10 +445,14 @@ idle(Analysis *analysis, int64_t at_us)
 	show_tracks(analysis);
 }
 
+/*
+ * Whoever stands there while the background is being learnt becomes part of it
+ * and never moves: until it is known every frame is searched.
+ */
 static bool
-worth_a_search(const Analysis *analysis, bool moving, int64_t at_us)
+worth_a_search(const Analysis *analysis, bool moving, bool calibrating, int64_t at_us)
 {
-	return moving || tracker_due(analysis->tracker, at_us, STATIONARY_REPORT_US);
+	return moving || calibrating || tracker_due(analysis->tracker, at_us, STATIONARY_REPORT_US);
 }
 
 /* What a detector thread does for a camera: the newest frame that waits. */
@@ -462,7 +468,7 @@ search(void *arg, Workspace *workspace)
 	pthread_mutex_unlock(&analysis->lock);
 	if (job->frame == NULL)
 		return;
-	if (worth_a_search(analysis, job->moving, job->at_us))
+	if (worth_a_search(analysis, job->moving, job->calibrating, job->at_us))
 	{
 		find_objects(analysis, analysis->plan, workspace);
 		/* The camera's thread, which may wait for room in the queue, goes on. */
@@ -495,6 +501,7 @@ submit(Analysis *analysis, const AVFrame *frame, int64_t at_us, int64_t decoded_
 	next->at_us = at_us;
 	next->decoded_us = decoded_us;
 	next->moving = motion->active;
+	next->calibrating = motion->calibrating;
 	next->nclusters = motion->nclusters;
 	memcpy(next->clusters, motion->clusters, motion->nclusters * sizeof(Box));
 	analysis->busy = true;
@@ -538,7 +545,7 @@ analysis_frame(Analysis *analysis, const AVFrame *frame, int64_t at_us, int64_t 
 	 * While a job is under way the tracker is not ours to ask: offer the frame,
 	 * and let the next job see whether it is worth a search.
 	 */
-	if (busy || worth_a_search(analysis, motion.active, at_us))
+	if (busy || worth_a_search(analysis, motion.active, motion.calibrating, at_us))
 		submit(analysis, frame, at_us, decoded_us, &motion);
 	else
 		idle(analysis, at_us);

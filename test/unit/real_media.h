@@ -1,0 +1,88 @@
+/*
+ * real_media.h
+ *		Real pictures and videos for tests, and what to do without them.
+ */
+#ifndef REAL_MEDIA_H
+#define REAL_MEDIA_H
+
+#include <stdbool.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <libavcodec/avcodec.h>
+#include <libavformat/avformat.h>
+
+#define RUNTIME "build/deps/onnxruntime/lib/libonnxruntime.so.1"
+
+/* A street with pedestrians: vtest.avi of OpenCV, unless PG_CCTV_MEDIA names another. */
+static inline const char *
+media_path_of_video(void)
+{
+	const char *path = getenv("PG_CCTV_MEDIA");
+
+	return path != NULL ? path : "build/media/vtest.mp4";
+}
+
+/* Skip the running test, saying why, when something is missing. */
+static inline void
+need_file(const char *path)
+{
+	if (access(path, R_OK) != 0)
+	{
+		print_message("# SKIP: there is no %s\n", path);
+		skip();
+	}
+}
+
+/* A group's set-up: the ONNX Runtime that was fetched, if it was. */
+static inline int
+use_fetched_runtime(void **state)
+{
+	(void) state;
+	if (access(RUNTIME, R_OK) == 0)
+		setenv("PG_CCTV_ORT", RUNTIME, 0);
+	return 0;
+}
+
+/* The frame of a video or picture at so many seconds; the caller frees it. */
+static inline AVFrame *
+video_frame(const char *path, double seconds)
+{
+	AVFormatContext *input = NULL;
+	AVPacket *packet = av_packet_alloc();
+	AVFrame *frame = av_frame_alloc();
+	const AVCodec *codec = NULL;
+	AVCodecContext *decoder;
+	bool found = false;
+	int index;
+
+	assert_int_equal(avformat_open_input(&input, path, NULL, NULL), 0);
+	assert_true(avformat_find_stream_info(input, NULL) >= 0);
+	index = av_find_best_stream(input, AVMEDIA_TYPE_VIDEO, -1, -1, &codec, 0);
+	assert_true(index >= 0);
+	decoder = avcodec_alloc_context3(codec);
+	avcodec_parameters_to_context(decoder, input->streams[index]->codecpar);
+	decoder->thread_count = 1;
+	assert_int_equal(avcodec_open2(decoder, codec, NULL), 0);
+	while (!found && av_read_frame(input, packet) >= 0)
+	{
+		if (packet->stream_index == index)
+			avcodec_send_packet(decoder, packet);
+		av_packet_unref(packet);
+		while (!found && avcodec_receive_frame(decoder, frame) >= 0)
+			found =
+				frame->best_effort_timestamp * av_q2d(input->streams[index]->time_base) >= seconds;
+	}
+	if (!found)
+	{
+		avcodec_send_packet(decoder, NULL);
+		found = avcodec_receive_frame(decoder, frame) >= 0;
+	}
+	assert_true(found);
+	av_packet_free(&packet);
+	avcodec_free_context(&decoder);
+	avformat_close_input(&input);
+	return frame;
+}
+
+#endif /* REAL_MEDIA_H */
