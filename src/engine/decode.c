@@ -121,6 +121,12 @@ decoder_send(Decoder *decoder, const AVPacket *packet)
 		decoder->errors++;
 }
 
+void
+decoder_flush(Decoder *decoder)
+{
+	avcodec_flush_buffers(decoder->codec);
+}
+
 /* Is the first plane luma, and nothing else? */
 static bool
 has_luma_plane(enum AVPixelFormat format)

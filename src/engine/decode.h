@@ -32,6 +32,9 @@ extern void decoder_send(Decoder *decoder, const AVPacket *packet);
  */
 extern int decoder_receive(Decoder *decoder, AVFrame *frame, int64_t *pts_us);
 
+/* Forget what came before: packets were left out. */
+extern void decoder_flush(Decoder *decoder);
+
 /* How long a picture usually lasts, 0 when unknown; packets that failed so far. */
 extern int64_t decoder_duration_us(const Decoder *decoder);
 extern uint64_t decoder_errors(const Decoder *decoder);

@@ -187,6 +187,7 @@ read_settings(Reader *reader, Settings *settings)
 	settings->sandbox = read_bool(reader, "sandbox", true);
 	settings->memory_limit = read_integer(reader, "memory_limit", 0, INT64_MAX, 0);
 	settings->nice = read_integer(reader, "nice", 0, 19, 5);
+	settings->segment_duration = read_number(reader, "segment_duration", 1, 86400, 60);
 	settings->log_level = LOG_LEVEL_INFO;
 	if (level != NULL && !log_level_parse(level, &settings->log_level))
 		complain(reader, "log_level must be error, warning, info or debug");
@@ -242,13 +243,10 @@ model_config_read(json_t *object, const char *models_dir, char *error, size_t er
 	return NULL;
 }
 
-/* Which stream, and whose credentials: the URL's own count if there are none. */
+/* Whose credentials: those in the source's URL count if there are no others. */
 static void
-read_url(Reader *reader, CameraConfig *camera)
+take_source(Reader *reader, const char *source, CameraConfig *camera)
 {
-	char *url = read_string(reader, "url", MAX_URL, NULL);
-	char *detect_url = read_string(reader, "detect_url", MAX_URL, NULL);
-	char *source = detect_url != NULL ? detect_url : url;
 	char *username = NULL;
 	char *password = NULL;
 	char reason[256];
@@ -271,6 +269,28 @@ read_url(Reader *reader, CameraConfig *camera)
 	}
 	free(username);
 	free(password);
+}
+
+/* With a stream to analyse, the main one is only recorded. */
+static void
+read_url(Reader *reader, CameraConfig *camera)
+{
+	char *url = read_string(reader, "url", MAX_URL, NULL);
+	char *detect_url = read_string(reader, "detect_url", MAX_URL, NULL);
+	CameraConfig *recorded = NULL;
+
+	take_source(reader, detect_url != NULL ? detect_url : url, camera);
+	camera->sound = detect_url == NULL;
+	if (detect_url != NULL && url != NULL && (recorded = calloc(1, sizeof(*recorded))) == NULL)
+		complain(reader, "out of memory");
+	if (recorded != NULL)
+	{
+		recorded->references = 1;
+		recorded->camera_id = camera->camera_id;
+		recorded->sound = true;
+		take_source(reader, url, recorded);
+		camera->recorded = recorded;
+	}
 	free(url);
 	free(detect_url);
 }
@@ -286,6 +306,8 @@ read_stream(Reader *reader, CameraConfig *camera)
 	if (transport != NULL && strcmp(transport, "tcp") != 0 && strcmp(transport, "udp") != 0)
 		complain(reader, "rtsp_transport must be tcp or udp");
 	camera->udp = transport != NULL && strcmp(transport, "udp") == 0;
+	if (camera->recorded != NULL)
+		camera->recorded->udp = camera->udp;
 	camera->realtime = read_bool(reader, "realtime", true);
 	camera->loop = read_bool(reader, "loop", false);
 	camera->has_file_start = start != NULL;
@@ -309,6 +331,47 @@ read_detection(Reader *reader, CameraConfig *camera)
 	camera->snapshots = read_bool(reader, "snapshots", true);
 }
 
+/* A time, 0 when there is none. */
+static int64_t
+read_time(Reader *reader, const char *key)
+{
+	char *text = read_string(reader, key, MAX_NAME, NULL);
+	int64_t us = 0;
+
+	if (text != NULL && !clock_parse(text, &us))
+		complain(reader, "%s must be a time such as 2026-11-20T06:00:00Z", key);
+	free(text);
+	return us;
+}
+
+static RecordMode
+read_record_mode(Reader *reader)
+{
+	static const char *const names[] = {"off", "continuous", "motion", "alerts"};
+	char *name = read_string(reader, "record", MAX_NAME, "off");
+	RecordMode mode = RECORD_MODE_OFF;
+
+	while (name != NULL && mode <= RECORD_MODE_ALERTS && strcmp(name, names[mode]) != 0)
+		mode++;
+	free(name);
+	if (mode <= RECORD_MODE_ALERTS)
+		return mode;
+	complain(reader, "record must be off, continuous, motion or alerts");
+	return RECORD_MODE_OFF;
+}
+
+static void
+read_recording(Reader *reader, RecordSettings *record)
+{
+	record->mode = read_record_mode(reader);
+	record->pre_roll_us = (int64_t) (read_number(reader, "pre_roll", 0, 60, 5) * CLOCK_SECOND);
+	record->post_roll_us = (int64_t) (read_number(reader, "post_roll", 0, 600, 10) * CLOCK_SECOND);
+	record->manual = read_bool(reader, "record_manual", false);
+	record->scheduled = read_bool(reader, "record_scheduled", false);
+	record->alert_from_us = read_time(reader, "record_alert_from");
+	record->alert_until_us = read_time(reader, "record_alert_until");
+}
+
 /* NULL, with a log line, when it is not even known which camera is meant. */
 static CameraConfig *
 read_camera(json_t *object)
@@ -329,6 +392,7 @@ read_camera(json_t *object)
 	}
 	read_stream(&reader, camera);
 	read_detection(&reader, camera);
+	read_recording(&reader, &camera->record);
 	camera->problem = reader.problem;
 	return camera;
 }
@@ -447,6 +511,7 @@ camera_config_unref(CameraConfig *config)
 {
 	if (config == NULL || --config->references > 0)
 		return;
+	camera_config_unref(config->recorded);
 	free(config->problem);
 	free(config->url);
 	free(config->username);
@@ -476,10 +541,25 @@ model_config_unref(ModelConfig *config)
 	free(config);
 }
 
+static bool
+same_recorded(const CameraConfig *a, const CameraConfig *b)
+{
+	return a == b || (a != NULL && b != NULL && camera_config_same_stream(a, b));
+}
+
+static bool
+record_settings_equal(const RecordSettings *a, const RecordSettings *b)
+{
+	return a->mode == b->mode && a->pre_roll_us == b->pre_roll_us &&
+		   a->post_roll_us == b->post_roll_us && a->manual == b->manual &&
+		   a->scheduled == b->scheduled && a->alert_from_us == b->alert_from_us &&
+		   a->alert_until_us == b->alert_until_us;
+}
+
 bool
 camera_config_same_stream(const CameraConfig *a, const CameraConfig *b)
 {
-	return a->run == b->run && strings_equal(a->problem, b->problem) &&
+	return a->run == b->run && a->sound == b->sound && same_recorded(a->recorded, b->recorded) && strings_equal(a->problem, b->problem) &&
 		   strings_equal(a->url, b->url) && strings_equal(a->username, b->username) &&
 		   strings_equal(a->password, b->password) && a->udp == b->udp &&
 		   a->realtime == b->realtime && a->loop == b->loop &&
@@ -493,7 +573,8 @@ camera_config_equal(const CameraConfig *a, const CameraConfig *b)
 		   a->detect_fps == b->detect_fps && string_lists_equal(&a->models, &b->models) &&
 		   a->all_labels == b->all_labels && string_lists_equal(&a->labels, &b->labels) &&
 		   a->min_confidence == b->min_confidence && a->motion.threshold == b->motion.threshold &&
-		   a->motion.min_area == b->motion.min_area && a->snapshots == b->snapshots;
+		   a->motion.min_area == b->motion.min_area && a->snapshots == b->snapshots &&
+		   record_settings_equal(&a->record, &b->record);
 }
 
 bool

@@ -38,6 +38,7 @@ typedef struct Settings
 	bool sandbox;
 	int64_t memory_limit; /* bytes, 0: none */
 	int nice;
+	double segment_duration; /* of recordings, seconds */
 } Settings;
 
 typedef struct ModelConfig
@@ -54,6 +55,25 @@ typedef struct ModelConfig
 	float nms_iou;
 } ModelConfig;
 
+typedef enum RecordMode
+{
+	RECORD_MODE_OFF,
+	RECORD_MODE_CONTINUOUS,
+	RECORD_MODE_MOTION,
+	RECORD_MODE_ALERTS
+} RecordMode;
+
+typedef struct RecordSettings
+{
+	RecordMode mode;
+	int64_t pre_roll_us;
+	int64_t post_roll_us;
+	bool manual;			/* somebody has asked for it */
+	bool scheduled;			/* a schedule has */
+	int64_t alert_from_us;	/* an alert's time, its pre-roll included; */
+	int64_t alert_until_us; /* 0: no alert */
+} RecordSettings;
+
 typedef struct CameraConfig
 {
 	atomic_int references;
@@ -66,6 +86,8 @@ typedef struct CameraConfig
 	char *username;
 	char *password;
 	bool udp;
+	bool sound;					   /* of the stream is wanted */
+	struct CameraConfig *recorded; /* the stream to record, NULL: this one */
 	bool realtime;
 	bool loop;
 	bool has_file_start;
@@ -80,6 +102,7 @@ typedef struct CameraConfig
 	float min_confidence;
 	MotionSettings motion;
 	bool snapshots;
+	RecordSettings record;
 } CameraConfig;
 
 typedef struct DesiredState

@@ -14,6 +14,7 @@
 
 #include "clock.h"
 #include "protocol.h"
+#include "recorder.h"
 
 #define SESSION_BYTES 16
 
@@ -255,6 +256,42 @@ event_snapshot(EventStream *stream, int64_t at_us, int track, const char *path, 
 	json_object_set_new(object, "bytes", json_integer(bytes));
 	json_object_set_new(object, "width", json_integer(width));
 	json_object_set_new(object, "height", json_integer(height));
+	send_line(stream, object, EVENT_LASTING);
+}
+
+/* What is known of a recording's file. */
+static void
+set_file(json_t *object, const RecordingEvent *event)
+{
+	json_object_set_new(object, "path", json_string(event->path));
+	set_time(object, "started_at", event->started_us);
+	json_object_set_new(object, "reason", json_string(record_reason_name(event->reason)));
+	json_object_set_new(object, "codec", json_string(event->codec));
+	json_object_set_new(object, "width", json_integer(event->width));
+	json_object_set_new(object, "height", json_integer(event->height));
+	json_object_set_new(object, "has_audio", json_boolean(event->has_audio));
+	if (event->action != RECORDING_CLOSED)
+		return;
+	set_time(object, "ended_at", event->ended_us);
+	json_object_set_new(object, "frames", json_integer(event->frames));
+	json_object_set_new(object, "bytes", json_integer(event->bytes));
+	json_object_set_new(object, "sha256", json_string(event->sha256));
+}
+
+void
+event_recording(EventStream *stream, int64_t at_us, const RecordingEvent *event)
+{
+	static const char *const actions[] = {"opened", "closed", "failed"};
+	json_t *object = stream_line_new(CCTV_EVENT_RECORDING, stream->camera_id);
+
+	if (object == NULL)
+		return;
+	set_time(object, "at", at_us);
+	json_object_set_new(object, "action", json_string(actions[event->action]));
+	if (event->action == RECORDING_FAILED)
+		json_object_set_new(object, "message", json_string(event->message));
+	else
+		set_file(object, event);
 	send_line(stream, object, EVENT_LASTING);
 }
 

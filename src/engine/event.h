@@ -79,6 +79,10 @@ extern void event_track_end(EventStream *stream, int64_t at_us, int track, int64
 extern void event_motion(EventStream *stream, int64_t at_us, bool active, float area);
 extern void event_snapshot(EventStream *stream, int64_t at_us, int track, const char *path,
 						   int64_t bytes, int width, int height);
+
+/* What a recorder says of its files, see recorder.h. */
+struct RecordingEvent;
+extern void event_recording(EventStream *stream, int64_t at_us, const struct RecordingEvent *event);
 extern void event_stats(EventStream *stream, int64_t at_us, const EventStats *stats);
 
 /* Lines about no camera's stream. */

@@ -1,6 +1,6 @@
 /*
  * source.c
- *		Open a camera's URL and read the packets of its video stream.
+ *		Open a camera's URL and read its packets.
  */
 #include "source.h"
 
@@ -33,6 +33,7 @@ struct Source
 	bool anonymous; /* no user name was given */
 	AVFormatContext *format;
 	AVStream *video;
+	AVStream *audio; /* NULL: none, or not asked for */
 	const atomic_bool *stop;
 	bool timed_out;
 	bool closing; /* stop no longer interrupts: see source_close */
@@ -61,6 +62,18 @@ const AVStream *
 source_video(const Source *source)
 {
 	return source->video;
+}
+
+const AVStream *
+source_audio(const Source *source)
+{
+	return source->audio;
+}
+
+PacketKind
+source_packet_kind(const Source *source, const AVPacket *packet)
+{
+	return packet->stream_index == source->video->index ? PACKET_VIDEO : PACKET_AUDIO;
 }
 
 /* Pictures in a row over HTTP carry none; libavformat makes up 25 a second. */
@@ -214,7 +227,7 @@ options_for(UrlKind kind, const CameraConfig *config, int64_t timeout_us)
 	if (kind == URL_RTSP)
 	{
 		av_dict_set(&options, "rtsp_transport", config->udp ? "udp" : "tcp", 0);
-		av_dict_set(&options, "allowed_media_types", "video", 0);
+		av_dict_set(&options, "allowed_media_types", config->sound ? "video+audio" : "video", 0);
 		/* A key frame arrives in one burst; the default buffer loses half. */
 		if (config->udp)
 			av_dict_set(&options, "buffer_size", "1048576", 0);
@@ -248,7 +261,8 @@ needs_probing(const Source *source)
 	if (source->kind != URL_RTSP && strcmp(source->format->iformat->name, "mpjpeg") != 0)
 		return true;
 	for (unsigned i = 0; i < source->format->nb_streams; i++)
-		if (source->format->streams[i]->codecpar->codec_id == AV_CODEC_ID_NONE)
+		if (source->format->streams[i]->codecpar->codec_id == AV_CODEC_ID_NONE &&
+			source->format->streams[i]->codecpar->codec_type == AVMEDIA_TYPE_VIDEO)
 			return true;
 	return source->format->nb_streams == 0;
 }
@@ -259,9 +273,12 @@ is_picture(const AVStream *stream)
 	return (stream->disposition & AV_DISPOSITION_ATTACHED_PIC) != 0;
 }
 
-/* Choose the first real video stream, and tell libavformat to skip the rest. */
+/*
+ * Choose the first real video stream, and the first of sound if it is asked for;
+ * tell libavformat to skip the rest.
+ */
 static int
-choose_video(Source *source)
+choose_streams(Source *source, bool sound)
 {
 	for (unsigned i = 0; i < source->format->nb_streams; i++)
 	{
@@ -270,6 +287,9 @@ choose_video(Source *source)
 		if (source->video == NULL && !is_picture(stream) &&
 			stream->codecpar->codec_type == AVMEDIA_TYPE_VIDEO)
 			source->video = stream;
+		else if (sound && source->audio == NULL &&
+				 stream->codecpar->codec_type == AVMEDIA_TYPE_AUDIO)
+			source->audio = stream;
 		else
 			stream->discard = AVDISCARD_ALL;
 	}
@@ -294,7 +314,7 @@ open_format(Source *source, const char *name, const CameraConfig *config, int64_
 	if (code >= 0 && needs_probing(source))
 		code = avformat_find_stream_info(source->format, NULL);
 	if (code >= 0)
-		code = choose_video(source);
+		code = choose_streams(source, config->sound);
 	return code;
 }
 
@@ -374,7 +394,8 @@ source_read(Source *source, AVPacket *packet, int64_t deadline_us, char *reason,
 			av_packet_unref(packet);
 			code = AVERROR(ETIMEDOUT);
 		}
-		if (code >= 0 && packet->stream_index == source->video->index)
+		if (code >= 0 && (packet->stream_index == source->video->index ||
+						  (source->audio != NULL && packet->stream_index == source->audio->index)))
 			return SOURCE_OK;
 		if (code >= 0)
 		{

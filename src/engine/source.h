@@ -1,6 +1,7 @@
 /*
  * source.h
- *		Open a camera's URL and read the packets of its video stream.
+ *		Open a camera's URL and read the packets of its video, and of its sound where
+ *		they are asked for.
  *
  * A Source belongs to one thread.  Every blocking call ends when *stop is set
  * or the deadline passes.
@@ -16,6 +17,7 @@
 #include <libavformat/avformat.h>
 
 #include "desired_state.h"
+#include "packet_ring.h"
 #include "url.h"
 
 typedef enum SourceResult
@@ -46,11 +48,15 @@ extern bool source_live(const Source *source);
 extern bool source_has_timestamps(const Source *source);
 extern const AVStream *source_video(const Source *source);
 
+/* NULL: there is none, or config->sound was not set. */
+extern const AVStream *source_audio(const Source *source);
+
 /*
- * Read the next packet of the video stream.  The caller unrefs it.  A live
- * source gives up at deadline_us of the monotonic clock.
+ * Read the next packet, of the video or the sound.  The caller unrefs it.  A
+ * live source gives up at deadline_us of the monotonic clock.
  */
 extern SourceResult source_read(Source *source, AVPacket *packet, int64_t deadline_us, char *reason,
 								size_t reason_size);
+extern PacketKind source_packet_kind(const Source *source, const AVPacket *packet);
 
 #endif /* CCTV_SOURCE_H */

@@ -70,17 +70,32 @@ file_at(Timeline *timeline, int64_t pts_us, int64_t duration_us)
 	return timeline->offset_us + pts_us;
 }
 
+/* By the timestamp alone. */
+static int64_t
+place(Timeline *timeline, int64_t pts_us, int64_t duration_us, int64_t now_us)
+{
+	if (pts_us > PTS_LIMIT_US || pts_us < -PTS_LIMIT_US)
+		pts_us = TIMELINE_NO_PTS;
+	return timeline->live ? live_at(timeline, pts_us, now_us)
+						  : file_at(timeline, pts_us, duration_us);
+}
+
+int64_t
+timeline_packet_at(Timeline *timeline, int64_t pts_us, int64_t now_us)
+{
+	int64_t at_us = place(timeline, pts_us, 0, now_us);
+
+	if (!timeline->started || at_us > timeline->last_us)
+		timeline->last_us = at_us;
+	timeline->started = true;
+	return at_us;
+}
+
 int64_t
 timeline_at(Timeline *timeline, int64_t pts_us, int64_t duration_us, int64_t now_us)
 {
-	int64_t at_us;
+	int64_t at_us = place(timeline, pts_us, duration_us, now_us);
 
-	if (pts_us > PTS_LIMIT_US || pts_us < -PTS_LIMIT_US)
-		pts_us = TIMELINE_NO_PTS;
-	if (timeline->live)
-		at_us = live_at(timeline, pts_us, now_us);
-	else
-		at_us = file_at(timeline, pts_us, duration_us);
 	if (timeline->started)
 	{
 		if (at_us <= timeline->last_us)

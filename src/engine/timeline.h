@@ -41,4 +41,10 @@ extern void timeline_restart(Timeline *timeline);
  */
 extern int64_t timeline_at(Timeline *timeline, int64_t pts_us, int64_t duration_us, int64_t now_us);
 
+/*
+ * The same for a packet, in the order in which packets come: times go back and
+ * forth where pictures are decoded in another order than they are shown.
+ */
+extern int64_t timeline_packet_at(Timeline *timeline, int64_t pts_us, int64_t now_us);
+
 #endif /* CCTV_TIMELINE_H */
