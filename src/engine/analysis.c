@@ -529,6 +529,12 @@ look_for_motion(Analysis *analysis, const AVFrame *frame, int64_t at_us, MotionR
 	analysis->moving = motion->active;
 }
 
+bool
+analysis_moving(const Analysis *analysis)
+{
+	return analysis->moving;
+}
+
 void
 analysis_frame(Analysis *analysis, const AVFrame *frame, int64_t at_us, int64_t decoded_us)
 {
@@ -537,6 +543,9 @@ analysis_frame(Analysis *analysis, const AVFrame *frame, int64_t at_us, int64_t 
 
 	analysis->counters->analysed++;
 	look_for_motion(analysis, frame, at_us, &motion);
+	/* Motion alone is looked for when it starts recordings. */
+	if (!analysis->plan->config->detect)
+		return;
 	pthread_mutex_lock(&analysis->lock);
 	busy = analysis->busy;
 	pthread_mutex_unlock(&analysis->lock);

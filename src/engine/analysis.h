@@ -47,6 +47,9 @@ extern void analysis_frame(Analysis *analysis, const AVFrame *frame, int64_t at_
  */
 extern void analysis_cut(Analysis *analysis, int64_t at_us, bool renumber);
 
+/* Did anything move in the last frame looked at? */
+extern bool analysis_moving(const Analysis *analysis);
+
 /*
  * What a person should know about why there are no objects, "" if nothing.
  * Returns whether it has changed since the last call.

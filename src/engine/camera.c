@@ -17,6 +17,7 @@
 #include "counters.h"
 #include "decode.h"
 #include "log.h"
+#include "main_stream.h"
 #include "sampler.h"
 #include "source.h"
 #include "thread.h"
@@ -53,6 +54,7 @@ struct Camera
 	EventStream *events;
 	Analysis *analysis;
 	Live *live;
+	Recording *recording; /* NULL: nothing is ever recorded */
 	Counters counters;
 	pthread_t thread;
 	atomic_bool stop;
@@ -80,6 +82,8 @@ struct Camera
 	Sampler sampler;
 	Source *source;
 	Decoder *decoder;
+	MainStream *main_stream; /* what is recorded, when it is not what is analysed */
+	bool blind;				 /* packets have not been decoded: nobody wanted pictures */
 	AVPacket *packet;
 	AVFrame *frame;
 	bool fresh_session;		  /* no frame yet */
@@ -199,6 +203,53 @@ reset_counters(Counters *counters)
 	counters->inference_us = 0;
 }
 
+/* Have recorded what the plan says. */
+static void
+follow_recording(Camera *camera)
+{
+	CameraConfig *config = camera->plan->config;
+
+	if (camera->recording == NULL)
+		return;
+	recording_configure(camera->recording, &config->record, stream_now(camera));
+	if (config->recorded == NULL || !recording_wanted(camera->recording))
+		return;
+	if (camera->main_stream != NULL && main_stream_done(camera->main_stream))
+	{
+		main_stream_stop(camera->main_stream);
+		camera->main_stream = NULL;
+	}
+	if (camera->main_stream == NULL)
+		camera->main_stream =
+			main_stream_start(config->recorded, camera->world->source_paths,
+							  &camera->world->stall_timeout_us, camera->recording);
+}
+
+/* Is the stream that is read here the one that is recorded? */
+static bool
+records_itself(const Camera *camera)
+{
+	return camera->recording != NULL && camera->plan->config->recorded == NULL;
+}
+
+static void
+end_recording(Camera *camera)
+{
+	main_stream_stop(camera->main_stream);
+	camera->main_stream = NULL;
+	recording_end(camera->world->recordings, camera->recording);
+	camera->recording = NULL;
+}
+
+/* The scene is cut: no more motion. */
+static void
+cut(Camera *camera, bool renumber)
+{
+	analysis_cut(camera->analysis, stream_now(camera), renumber);
+	if (camera->recording != NULL)
+		recording_motion(camera->recording, false, stream_now(camera));
+}
+
 /* Take over a plan that the control thread has left. */
 static void
 replan(Camera *camera)
@@ -215,9 +266,10 @@ replan(Camera *camera)
 		sampler_set_fps(&camera->sampler, plan->config->detect_fps);
 	analysis_configure(camera->analysis, plan, stream_now(camera));
 	if (detected && !plan->config->detect)
-		analysis_cut(camera->analysis, stream_now(camera), false);
+		cut(camera, false);
 	camera_plan_unref(camera->plan);
 	camera->plan = plan;
+	follow_recording(camera);
 }
 
 /* Remember what the picture is, for the stats. */
@@ -245,6 +297,14 @@ keep_pace(Camera *camera, int64_t at_us)
 		camera->pace_us = now - at_us;
 	if (camera->pace_us + at_us > now)
 		pause_until(camera, camera->pace_us + at_us);
+}
+
+/* Does anybody look for something in the pictures? */
+static bool
+looks(const Camera *camera)
+{
+	return camera->plan->config->detect ||
+		   (camera->recording != NULL && camera->plan->config->record.mode == RECORD_MODE_MOTION);
 }
 
 static void
@@ -275,8 +335,12 @@ take_frame(Camera *camera, int64_t pts_us)
 		live_show_frame(camera->live, frame, at_us);
 	analysis_notice(camera->analysis, notice);
 	set_state(camera, CAMERA_RUNNING, camera->plan->config->detect ? notice : "");
-	if (camera->plan->config->detect && sampler_take(&camera->sampler, at_us))
+	if (looks(camera) && sampler_take(&camera->sampler, at_us))
+	{
 		analysis_frame(camera->analysis, frame, at_us, decoded_us);
+		if (camera->recording != NULL)
+			recording_motion(camera->recording, analysis_moving(camera->analysis), at_us);
+	}
 	report_unpaced(camera, at_us);
 }
 
@@ -292,6 +356,43 @@ decode(Camera *camera, const AVPacket *packet)
 		take_frame(camera, pts_us);
 		av_frame_unref(camera->frame);
 	}
+}
+
+/*
+ * Is the packet to be decoded?  The first picture of a session is always wanted,
+ * to see that there is one; so are those of a file, which keep its pace.
+ */
+static bool
+wants_pictures(Camera *camera, const AVPacket *packet)
+{
+	bool wanted =
+		looks(camera) || camera->file || camera->fresh_session || live_is_watched(camera->live);
+
+	if (wanted && !camera->blind)
+		return true;
+	if (wanted && (packet->flags & AV_PKT_FLAG_KEY) != 0)
+	{
+		decoder_flush(camera->decoder);
+		camera->blind = false;
+		return true;
+	}
+	camera->blind = true;
+	camera->last_frame_us = clock_monotonic_us();
+	camera->counters.last_frame_us = clock_wall_us();
+	return false;
+}
+
+/* Record a packet, decode it, or both. */
+static void
+take_packet(Camera *camera, AVPacket *packet)
+{
+	if (records_itself(camera))
+		recording_packet(camera->recording, camera->source, packet);
+	if (source_packet_kind(camera->source, packet) != PACKET_VIDEO)
+		return;
+	camera->counters.packets++;
+	if (wants_pictures(camera, packet))
+		decode(camera, packet);
 }
 
 static int64_t
@@ -314,8 +415,7 @@ read_stream(Camera *camera, char reason[REASON])
 			source_read(camera->source, camera->packet, stall_deadline(camera), reason, REASON);
 		if (result != SOURCE_OK)
 			break;
-		camera->counters.packets++;
-		decode(camera, camera->packet);
+		take_packet(camera, camera->packet);
 		av_packet_unref(camera->packet);
 		if (source_live(camera->source) && clock_monotonic_us() >= stall_deadline(camera))
 		{
@@ -346,6 +446,19 @@ begin_stream(Camera *camera)
 	reset_counters(&camera->counters);
 }
 
+/* Returns false when out of memory. */
+static bool
+connect_recording(Camera *camera)
+{
+	Timeline frames = camera->timeline;
+
+	if (!records_itself(camera))
+		return true;
+	timeline_restart(&frames);
+	return recording_connect(camera->recording, camera->source,
+							 source_live(camera->source) ? NULL : &frames) == 0;
+}
+
 static SourceResult
 open_stream(Camera *camera, char reason[REASON])
 {
@@ -360,9 +473,14 @@ open_stream(Camera *camera, char reason[REASON])
 						 camera->world->stall_timeout_us, &camera->stop, reason, REASON);
 	if (result != SOURCE_OK)
 		return result;
+	camera->blind = false;
 	camera->decoder = decoder_open(source_video(camera->source), reason, REASON);
-	if (camera->decoder != NULL)
+	if (camera->decoder != NULL && connect_recording(camera))
 		return SOURCE_OK;
+	if (camera->decoder != NULL)
+		snprintf(reason, REASON, "out of memory");
+	decoder_close(camera->decoder);
+	camera->decoder = NULL;
 	source_close(camera->source);
 	camera->source = NULL;
 	return SOURCE_WRONG;
@@ -397,7 +515,7 @@ play_file(Camera *camera, char reason[REASON])
 		}
 		if (result != SOURCE_END || !camera->plan->config->loop)
 			return result;
-		analysis_cut(camera->analysis, stream_now(camera), false);
+		cut(camera, false);
 		close_stream(camera);
 		if ((result = open_stream(camera, reason)) != SOURCE_OK)
 			return result;
@@ -417,7 +535,7 @@ play(Camera *camera, char reason[REASON])
 	result = source_live(camera->source) ? read_stream(camera, reason) : play_file(camera, reason);
 	if (!camera->fresh_session)
 	{
-		analysis_cut(camera->analysis, stream_now(camera), true);
+		cut(camera, true);
 		if (camera->last_frame_us - camera->running_since_us >= GOOD_STREAM_US)
 			backoff_reset(&camera->backoff);
 	}
@@ -430,6 +548,7 @@ finish_file(Camera *camera)
 {
 	if (camera->unpaced)
 		report(camera, stream_now(camera));
+	end_recording(camera);
 	set_state(camera, CAMERA_FINISHED, "");
 }
 
@@ -440,6 +559,7 @@ run_camera(void *arg)
 	char reason[REASON];
 
 	thread_serve_camera(camera->id);
+	follow_recording(camera);
 	while (!camera->stop)
 	{
 		SourceResult result;
@@ -460,6 +580,7 @@ run_camera(void *arg)
 					clock_monotonic_us() +
 						(result == SOURCE_WRONG ? ERROR_RETRY_US : backoff_next(&camera->backoff)));
 	}
+	end_recording(camera);
 	if (camera->stop && camera->announce && camera->state != CAMERA_FINISHED)
 		set_state(camera, CAMERA_STOPPED, "");
 	camera->done = true;
@@ -479,6 +600,13 @@ make_parts(Camera *camera)
 		event_stream_create(camera->world->queue, camera->id, camera->unpaced, &camera->stop);
 	if (camera->packet == NULL || camera->frame == NULL || camera->events == NULL)
 		return false;
+	/* A file played as fast as possible outruns any disk. */
+	if (camera->world->recordings != NULL && !camera->unpaced)
+	{
+		camera->recording = recording_begin(camera->world->recordings, camera->id, camera->events);
+		if (camera->recording == NULL)
+			return false;
+	}
 	camera->live = live_join(camera->world->live, camera->id);
 	if (camera->live == NULL)
 		return false;
@@ -492,6 +620,7 @@ static void
 free_parts(Camera *camera)
 {
 	analysis_free(camera->analysis);
+	end_recording(camera);
 	live_leave(camera->live);
 	event_stream_free(camera->events);
 	av_frame_free(&camera->frame);

@@ -13,6 +13,7 @@
 #include "live.h"
 #include "model_cache.h"
 #include "pool.h"
+#include "recording_writer.h"
 #include "snapshot_queue.h"
 
 /* What all cameras of an engine share. */
@@ -23,6 +24,7 @@ typedef struct CameraWorld
 	ModelCache *models;
 	LiveBoard *live;
 	SnapshotQueue *snapshots;		/* NULL: none */
+	RecordingWriter *recordings;	/* NULL: nothing is recorded */
 	const StringList *source_paths; /* NULL: any file */
 	atomic_llong stall_timeout_us;
 	int news_fd; /* eventfd, written to when a camera's thread ends or fails */

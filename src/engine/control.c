@@ -58,6 +58,12 @@ serve_requests(Control *control, const Settings *settings)
 	control->requests = request_server_start(control->options->request_fd, &control->request_world);
 }
 
+static int64_t
+segment_us(const Settings *settings)
+{
+	return (int64_t) (settings->segment_duration * CLOCK_SECOND);
+}
+
 static bool
 open_control(Control *control, const DesiredState *first)
 {
@@ -74,6 +80,9 @@ open_control(Control *control, const DesiredState *first)
 	control->world.live = live_board_create();
 	if (settings->media_dir != NULL)
 		control->world.snapshots = snapshot_queue_start(settings->media_dir);
+	if (control->world.snapshots != NULL)
+		control->world.recordings =
+			recording_writer_start(settings->media_dir, segment_us(settings));
 	control->fleet = fleet_create(&control->world);
 	if (control->signal_fd >= 0 && control->world.news_fd >= 0 && control->writer != NULL &&
 		control->world.pool != NULL && control->world.models != NULL &&
@@ -93,6 +102,7 @@ follow_settings(Control *control, const Settings *settings)
 	log_set_level(settings->log_level);
 	control->world.stall_timeout_us = (int64_t) (settings->stall_timeout * CLOCK_SECOND);
 	pool_resize(control->world.pool, settings->detector_threads);
+	recording_writer_set_segment(control->world.recordings, segment_us(settings));
 }
 
 static void
@@ -217,6 +227,7 @@ end(Control *control)
 		event_writer_stop(control->writer, LAST_LINES_US);
 		_exit(control->status);
 	}
+	recording_writer_stop(control->world.recordings);
 	snapshot_queue_stop(control->world.snapshots);
 	pool_free(control->world.pool);
 	event_writer_stop(control->writer, LAST_LINES_US);

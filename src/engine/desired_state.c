@@ -559,10 +559,10 @@ record_settings_equal(const RecordSettings *a, const RecordSettings *b)
 bool
 camera_config_same_stream(const CameraConfig *a, const CameraConfig *b)
 {
-	return a->run == b->run && a->sound == b->sound && same_recorded(a->recorded, b->recorded) && strings_equal(a->problem, b->problem) &&
-		   strings_equal(a->url, b->url) && strings_equal(a->username, b->username) &&
-		   strings_equal(a->password, b->password) && a->udp == b->udp &&
-		   a->realtime == b->realtime && a->loop == b->loop &&
+	return a->run == b->run && a->sound == b->sound && same_recorded(a->recorded, b->recorded) &&
+		   strings_equal(a->problem, b->problem) && strings_equal(a->url, b->url) &&
+		   strings_equal(a->username, b->username) && strings_equal(a->password, b->password) &&
+		   a->udp == b->udp && a->realtime == b->realtime && a->loop == b->loop &&
 		   a->has_file_start == b->has_file_start && a->file_start_us == b->file_start_us;
 }
 

@@ -249,6 +249,8 @@ main(int argc, char **argv)
 		return status;
 	process_limits_heap();
 	signal(SIGPIPE, SIG_IGN);
+	/* A file that may not grow any more is an error like a full disk. */
+	signal(SIGXFSZ, SIG_IGN);
 	log_capture_ffmpeg();
 	avformat_network_init();
 	avdevice_register_all();
