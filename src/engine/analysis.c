@@ -29,6 +29,10 @@
 /* A track goes on by sightings of this part of the confidence that starts one. */
 #define LOW_PART 0.5f
 
+/* A picture of a track is replaced by one that is better by this much, this often. */
+#define BETTER_PICTURE 1.15f
+#define PICTURE_US CLOCK_SECOND
+
 #define MAX_INPUTS 512
 #define MAX_BOXES (MOTION_MAX_CLUSTERS + TRACKER_MAX_TRACKS)
 
@@ -55,11 +59,14 @@ typedef struct Findings
 	bool failed; /* no model could look */
 } Findings;
 
-/* When a track was last reported. */
+/* What has been told of a track. */
 typedef struct Reported
 {
 	int track;
 	int64_t at_us;
+	float score;		 /* of its picture, 0: there is none */
+	int64_t pictured_us; /* when the picture was last written */
+	char picture[MEDIA_PATH];
 } Reported;
 
 struct Analysis
@@ -202,22 +209,29 @@ report_ended(Analysis *analysis, int64_t at_us)
 	}
 }
 
+/* What has been told of a track; NULL: nothing yet. */
+static Reported *
+find_reported(Analysis *analysis, int track)
+{
+	for (int i = 0; i < analysis->nreported; i++)
+		if (analysis->reported[i].track == track)
+			return &analysis->reported[i];
+	return NULL;
+}
+
 /* Is this track to be reported now?  Remembers that it was. */
 static bool
 due_for_report(Analysis *analysis, const Track *track, int64_t at_us, bool *first)
 {
-	Reported *entry = NULL;
+	Reported *entry = find_reported(analysis, track->id);
 
-	for (int i = 0; i < analysis->nreported; i++)
-		if (analysis->reported[i].track == track->id)
-			entry = &analysis->reported[i];
 	*first = entry == NULL;
 	if (entry == NULL)
 	{
 		if (analysis->nreported == TRACKER_MAX_TRACKS)
 			return false;
 		entry = &analysis->reported[analysis->nreported++];
-		entry->track = track->id;
+		*entry = (Reported){.track = track->id};
 	}
 	else if (track->stationary && at_us - entry->at_us < STATIONARY_REPORT_US)
 		return false;
@@ -231,24 +245,36 @@ track_label(const CameraPlan *plan, const Track *track)
 	return model_config(plan->models[track->model])->labels.items[track->label];
 }
 
+/* Keep this frame as the track's picture, if it is the best so far. */
 static void
-take_snapshot(Analysis *analysis, const Job *job, const EventObject *object)
+take_snapshot(Analysis *analysis, const CameraPlan *plan, const Job *job, const Track *track)
 {
+	Reported *reported = find_reported(analysis, track->id);
 	Snapshot snapshot = {.frame = job->frame,
 						 .camera_id = analysis->camera_id,
 						 .at_us = job->at_us,
-						 .track = object->track,
-						 .box = object->box,
-						 .label = object->label,
-						 .confidence = object->confidence};
+						 .track = track->id,
+						 .box = track->box,
+						 .label = track_label(plan, track),
+						 .confidence = track->confidence,
+						 .annotated = plan->config->snapshots_annotated};
 
+	if (reported == NULL || reported->picture[0] == '\0' ||
+		(reported->score > 0 && job->at_us - reported->pictured_us < PICTURE_US))
+		return;
+	snapshot.score = snapshot_score(job->frame, &track->box, track->confidence);
+	if (snapshot.score < reported->score * BETTER_PICTURE)
+		return;
+	reported->score = snapshot.score;
+	reported->pictured_us = job->at_us;
+	memcpy(snapshot.path, reported->picture, sizeof(snapshot.path));
 	if (analysis->unpaced)
 		snapshot_queue_write_now(analysis->snapshots, &snapshot, analysis->events);
 	else
 		snapshot_queue_put(analysis->snapshots, &snapshot, analysis->events);
 }
 
-/* Tell what was seen in the job's frame, and keep a picture of what is new. */
+/* Tell what was seen in the job's frame, and keep pictures of it. */
 static void
 report_seen(Analysis *analysis, const CameraPlan *plan, const Job *job, double inference_ms)
 {
@@ -256,7 +282,6 @@ report_seen(Analysis *analysis, const CameraPlan *plan, const Job *job, double i
 	int ntracks = tracker_tracks(analysis->tracker, &tracks);
 	bool pictures = plan->config->snapshots && analysis->snapshots != NULL;
 	EventObject objects[TRACKER_MAX_TRACKS];
-	char paths[TRACKER_MAX_TRACKS][SNAPSHOT_PATH];
 	int nobjects = 0;
 
 	for (int i = 0; i < ntracks && nobjects < TRACKER_MAX_TRACKS; i++)
@@ -278,15 +303,17 @@ report_seen(Analysis *analysis, const CameraPlan *plan, const Job *job, double i
 								.since_us = track->first_us};
 		if (first && pictures)
 		{
-			snapshot_path(analysis->camera_id, job->at_us, track->id, paths[nobjects]);
-			object->snapshot = paths[nobjects];
+			Reported *reported = find_reported(analysis, track->id);
+
+			media_path_snapshot(reported->picture, analysis->camera_id, job->at_us, track->id);
+			object->snapshot = reported->picture;
 		}
 		nobjects++;
 	}
 	event_objects(analysis->events, job->at_us, job->decoded_us, inference_ms, objects, nobjects);
-	for (int i = 0; i < nobjects; i++)
-		if (objects[i].snapshot != NULL)
-			take_snapshot(analysis, job, &objects[i]);
+	for (int i = 0; pictures && i < ntracks; i++)
+		if (tracks[i].state == TRACK_CONFIRMED && tracks[i].seen)
+			take_snapshot(analysis, plan, job, &tracks[i]);
 }
 
 /* Show whoever looks at the camera where its objects are. */

@@ -79,10 +79,11 @@ open_control(Control *control, const DesiredState *first)
 	control->world.models = model_cache_create();
 	control->world.live = live_board_create();
 	if (settings->media_dir != NULL)
+	{
 		control->world.snapshots = snapshot_queue_start(settings->media_dir);
-	if (control->world.snapshots != NULL)
 		control->world.recordings =
 			recording_writer_start(settings->media_dir, segment_us(settings));
+	}
 	control->fleet = fleet_create(&control->world);
 	if (control->signal_fd >= 0 && control->world.news_fd >= 0 && control->writer != NULL &&
 		control->world.pool != NULL && control->world.models != NULL &&

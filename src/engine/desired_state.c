@@ -329,6 +329,7 @@ read_detection(Reader *reader, CameraConfig *camera)
 	camera->motion.threshold = read_integer(reader, "motion_threshold", 1, 255, 20);
 	camera->motion.min_area = read_number(reader, "motion_min_area", 0, 1, 0.0005);
 	camera->snapshots = read_bool(reader, "snapshots", true);
+	camera->snapshots_annotated = read_bool(reader, "snapshot_annotated", true);
 }
 
 /* A time, 0 when there is none. */
@@ -574,6 +575,7 @@ camera_config_equal(const CameraConfig *a, const CameraConfig *b)
 		   a->all_labels == b->all_labels && string_lists_equal(&a->labels, &b->labels) &&
 		   a->min_confidence == b->min_confidence && a->motion.threshold == b->motion.threshold &&
 		   a->motion.min_area == b->motion.min_area && a->snapshots == b->snapshots &&
+		   a->snapshots_annotated == b->snapshots_annotated &&
 		   record_settings_equal(&a->record, &b->record);
 }
 

@@ -102,6 +102,7 @@ typedef struct CameraConfig
 	float min_confidence;
 	MotionSettings motion;
 	bool snapshots;
+	bool snapshots_annotated;
 	RecordSettings record;
 } CameraConfig;
 

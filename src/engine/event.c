@@ -15,6 +15,7 @@
 #include "clock.h"
 #include "protocol.h"
 #include "recorder.h"
+#include "snapshot.h"
 
 #define SESSION_BYTES 16
 
@@ -243,19 +244,20 @@ event_motion(EventStream *stream, int64_t at_us, bool active, float area)
 }
 
 void
-event_snapshot(EventStream *stream, int64_t at_us, int track, const char *path, int64_t bytes,
-			   int width, int height)
+event_snapshot(EventStream *stream, const Snapshot *snapshot, const SnapshotFile *file)
 {
 	json_t *object = stream_line_new(CCTV_EVENT_SNAPSHOT, stream->camera_id);
 
 	if (object == NULL)
 		return;
-	set_time(object, "at", at_us);
-	json_object_set_new(object, "track", json_integer(track));
-	json_object_set_new(object, "path", json_string(path));
-	json_object_set_new(object, "bytes", json_integer(bytes));
-	json_object_set_new(object, "width", json_integer(width));
-	json_object_set_new(object, "height", json_integer(height));
+	set_time(object, "at", snapshot->at_us);
+	json_object_set_new(object, "track", json_integer(snapshot->track));
+	json_object_set_new(object, "path", json_string(snapshot->path));
+	json_object_set_new(object, "bytes", json_integer(file->bytes));
+	json_object_set_new(object, "width", json_integer(file->width));
+	json_object_set_new(object, "height", json_integer(file->height));
+	json_object_set_new(object, "sha256", json_string(file->sha256));
+	json_object_set_new(object, "score", json_real(snapshot->score));
 	send_line(stream, object, EVENT_LASTING);
 }
 

@@ -77,8 +77,12 @@ extern void event_objects(EventStream *stream, int64_t at_us, int64_t decoded_us
 						  double inference_ms, const EventObject *objects, int nobjects);
 extern void event_track_end(EventStream *stream, int64_t at_us, int track, int64_t last_seen_us);
 extern void event_motion(EventStream *stream, int64_t at_us, bool active, float area);
-extern void event_snapshot(EventStream *stream, int64_t at_us, int track, const char *path,
-						   int64_t bytes, int width, int height);
+
+/* A picture has been written, see snapshot.h. */
+struct Snapshot;
+struct SnapshotFile;
+extern void event_snapshot(EventStream *stream, const struct Snapshot *snapshot,
+						   const struct SnapshotFile *file);
 
 /* What a recorder says of its files, see recorder.h. */
 struct RecordingEvent;

@@ -150,3 +150,29 @@ media_file_discard(MediaFile *file)
 		log_warning("could not remove %s: %s", file->path, strerror(-error));
 	media_file_free(file);
 }
+
+int
+media_file_store(const char *media_dir, const char *path, const uint8_t *data, size_t size,
+				 char sha256[MEDIA_SHA256])
+{
+	char temporary[MEDIA_PATH + sizeof(MEDIA_TEMPORARY)];
+	MediaFile *file;
+	int result;
+
+	snprintf(temporary, sizeof(temporary), "%s" MEDIA_TEMPORARY, path);
+	media_remove(media_dir, temporary);
+	result = media_file_create(media_dir, temporary, &file);
+	if (result < 0)
+		return result;
+	result = media_file_append(file, data, size);
+	if (result < 0)
+	{
+		media_file_discard(file);
+		return result;
+	}
+	media_file_close(file, sha256);
+	result = media_rename(media_dir, temporary, path);
+	if (result < 0)
+		media_remove(media_dir, temporary);
+	return result;
+}

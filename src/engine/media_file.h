@@ -38,6 +38,16 @@ extern void media_file_mark(MediaFile *file);
  */
 extern int64_t media_file_close(MediaFile *file, char sha256[MEDIA_SHA256]);
 
+/*
+ * Write a whole file, through a temporary name, in the place of what was there:
+ * there is never half of it.  Returns 0 or a negative errno value.
+ */
+extern int media_file_store(const char *media_dir, const char *path, const uint8_t *data,
+							size_t size, char sha256[MEDIA_SHA256]);
+
+/* What a temporary name ends with: a crash may leave such files. */
+#define MEDIA_TEMPORARY ".tmp"
+
 /* Close and remove the file. */
 extern void media_file_discard(MediaFile *file);
 

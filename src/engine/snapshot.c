@@ -1,160 +1,136 @@
 /*
  * snapshot.c
- *		An annotated JPEG of the frame that confirmed a track.
+ *		A JPEG of a track, from the best of its frames so far.
  */
 #include "snapshot.h"
 
-#include <errno.h>
-#include <fcntl.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <time.h>
-#include <unistd.h>
 
-#include "clock.h"
+#include <libavutil/pixdesc.h>
+
 #include "picture.h"
 
-void
-snapshot_path(int camera_id, int64_t at_us, int track, char path[SNAPSHOT_PATH])
-{
-	time_t seconds = at_us / CLOCK_SECOND;
-	int milliseconds = (int) (at_us % CLOCK_SECOND / 1000);
-	struct tm tm;
-	char day[16];
-	char time[16];
+/* Sharpness is judged at this many points across and down. */
+#define SAMPLES 48
 
-	gmtime_r(&seconds, &tm);
-	strftime(day, sizeof(day), "%Y-%m-%d", &tm);
-	strftime(time, sizeof(time), "%H%M%S", &tm);
-	snprintf(path, SNAPSHOT_PATH, "%d/%s/%s.%03d-%d.jpg", camera_id, day, time, milliseconds,
-			 track);
+/* An edge this strong, in luma levels, is half as good as any can be. */
+#define SHARP_EDGE 24.0f
+
+/* A box this near to the edge of the frame is cut off by it. */
+#define EDGE 0.005f
+#define CUT_OFF 0.5f
+
+static int
+clamp(int value, int low, int high)
+{
+	return value < low ? low : value > high ? high : value;
+}
+
+/* The most significant 8 bits of a luma sample. */
+static int
+luma_at(const AVFrame *frame, const AVComponentDescriptor *luma, int x, int y)
+{
+	const uint8_t *sample =
+		frame->data[luma->plane] + (ptrdiff_t) y * frame->linesize[luma->plane] + x * luma->step;
+
+	if (luma->depth <= 8)
+		return *sample;
+	return (sample[0] | sample[1] << 8) >> (luma->depth - 8);
+}
+
+/*
+ * The standard deviation of the Laplacian (J. L. Pech-Pacheco et al., Diatom
+ * autofocusing in brightfield microscopy, ICPR 2000), in luma levels, on a grid
+ * of points in the box.  Neighbours lie two pixels away: noise and compression
+ * are finer than that.
+ */
+static float
+edge_strength(const AVFrame *frame, const Box *box)
+{
+	const AVPixFmtDescriptor *format = av_pix_fmt_desc_get(frame->format);
+	const int reach = 2;
+	int left = clamp((int) (box->x * frame->width), reach, frame->width - 1 - reach);
+	int top = clamp((int) (box->y * frame->height), reach, frame->height - 1 - reach);
+	int right = clamp((int) ((box->x + box->w) * frame->width), left, frame->width - 1 - reach);
+	int bottom = clamp((int) ((box->y + box->h) * frame->height), top, frame->height - 1 - reach);
+	double sum = 0;
+	double squares = 0;
+	const int n = SAMPLES * SAMPLES;
+
+	if (format == NULL || frame->width <= 2 * reach || frame->height <= 2 * reach)
+		return 0;
+	for (int i = 0; i < n; i++)
+	{
+		const AVComponentDescriptor *luma = &format->comp[0];
+		int x = left + (right - left) * (i % SAMPLES) / SAMPLES;
+		int y = top + (bottom - top) * (i / SAMPLES) / SAMPLES;
+		int laplacian = 4 * luma_at(frame, luma, x, y) - luma_at(frame, luma, x - reach, y) -
+						luma_at(frame, luma, x + reach, y) - luma_at(frame, luma, x, y - reach) -
+						luma_at(frame, luma, x, y + reach);
+
+		sum += laplacian;
+		squares += (double) laplacian * laplacian;
+	}
+	return (float) sqrt(fmax(0, squares / n - sum / n * (sum / n)));
+}
+
+float
+snapshot_score(const AVFrame *frame, const Box *box, float confidence)
+{
+	float edges = edge_strength(frame, box);
+	float score =
+		confidence * sqrtf(fmaxf(box->w * box->h, 0)) * (edges + 1) / (edges + SHARP_EDGE);
+
+	if (box->x < EDGE || box->y < EDGE || box->x + box->w > 1 - EDGE || box->y + box->h > 1 - EDGE)
+		score *= CUT_OFF;
+	return score;
 }
 
 static void
 annotate(const Canvas *canvas, const Snapshot *snapshot)
 {
 	char caption[128];
+
 	snprintf(caption, sizeof(caption), "%s %d%%", snapshot->label,
 			 (int) (snapshot->confidence * 100 + 0.5f));
 	draw_object(canvas, &snapshot->box, caption);
 	picture_sign(canvas, snapshot->camera_id, snapshot->at_us);
 }
 
-/* Open a directory below parent, making it if need be. */
-static int
-open_directory(int parent, const char *name)
-{
-	if (mkdirat(parent, name, 0700) != 0 && errno != EEXIST)
-		return -1;
-	return openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-}
-
-static int
-write_all(int fd, const unsigned char *data, size_t length)
-{
-	while (length > 0)
-	{
-		ssize_t written = write(fd, data, length);
-
-		if (written < 0 && errno != EINTR)
-			return -1;
-		if (written > 0)
-		{
-			data += written;
-			length -= written;
-		}
-	}
-	return 0;
-}
-
-/* Write name in the directory through a temporary name, so that it is never half there. */
-static int
-write_file(int directory, const char *name, const unsigned char *data, size_t length)
-{
-	char temporary[SNAPSHOT_PATH + 8];
-	int fd;
-	int saved;
-
-	snprintf(temporary, sizeof(temporary), ".%s.tmp", name);
-	unlinkat(directory, temporary, 0);
-	fd = openat(directory, temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-	if (fd < 0)
-		return -1;
-	if (write_all(fd, data, length) == 0 && close(fd) == 0)
-	{
-		if (renameat(directory, temporary, directory, name) == 0)
-			return 0;
-		fd = -1;
-	}
-	saved = errno;
-	if (fd >= 0)
-		close(fd);
-	unlinkat(directory, temporary, 0);
-	errno = saved;
-	return -1;
-}
-
-/* Write data to path (two directories and a name) below the directory top. */
-static int
-store(int top, const char *path, const unsigned char *data, size_t length)
-{
-	char parts[SNAPSHOT_PATH];
-	char *day;
-	char *name;
-	int camera_fd;
-	int day_fd = -1;
-	int result = -1;
-	int saved;
-
-	snprintf(parts, sizeof(parts), "%s", path);
-	day = strchr(parts, '/');
-	*day++ = '\0';
-	name = strchr(day, '/');
-	*name++ = '\0';
-	camera_fd = open_directory(top, parts);
-	if (camera_fd >= 0)
-		day_fd = open_directory(camera_fd, day);
-	if (day_fd >= 0)
-		result = write_file(day_fd, name, data, length);
-	saved = errno;
-	if (day_fd >= 0)
-		close(day_fd);
-	if (camera_fd >= 0)
-		close(camera_fd);
-	errno = saved;
-	return result;
-}
-
 int
-snapshot_write(int media_fd, const Snapshot *snapshot, SnapshotFile *file, char *reason,
+snapshot_write(const char *media_dir, const Snapshot *snapshot, SnapshotFile *file, char *reason,
 			   size_t reason_size)
 {
 	Canvas canvas = {0};
 	unsigned char *jpeg = NULL;
 	size_t length = 0;
-	char path[SNAPSHOT_PATH];
 	int result = -1;
+	int error;
 
 	if (picture_from_frame(snapshot->frame, 0, &canvas) != 0)
 	{
 		snprintf(reason, reason_size, "the picture cannot be converted");
 		goto done;
 	}
-	annotate(&canvas, snapshot);
+	if (snapshot->annotated)
+		annotate(&canvas, snapshot);
 	if (picture_compress(&canvas, &jpeg, &length) != 0)
 	{
 		snprintf(reason, reason_size, "the picture cannot be compressed");
 		goto done;
 	}
-	snapshot_path(snapshot->camera_id, snapshot->at_us, snapshot->track, path);
-	if (store(media_fd, path, jpeg, length) != 0)
+	error = media_file_store(media_dir, snapshot->path, jpeg, length, file->sha256);
+	if (error < 0)
 	{
-		snprintf(reason, reason_size, "%s cannot be written: %s", path, strerror(errno));
+		snprintf(reason, reason_size, "%s cannot be written: %s", snapshot->path, strerror(-error));
 		goto done;
 	}
-	*file = (SnapshotFile){(int64_t) length, canvas.width, canvas.height};
+	file->bytes = (int64_t) length;
+	file->width = canvas.width;
+	file->height = canvas.height;
 	result = 0;
 
 done:

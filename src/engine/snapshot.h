@@ -1,19 +1,19 @@
 /*
  * snapshot.h
- *		An annotated JPEG of the frame that confirmed a track.
+ *		A JPEG of a track, from the best of its frames so far.
  */
 #ifndef CCTV_SNAPSHOT_H
 #define CCTV_SNAPSHOT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include <libavutil/frame.h>
 
 #include "geometry.h"
-
-/* Room for a path below the media directory, its NUL included. */
-#define SNAPSHOT_PATH 64
+#include "media_file.h"
+#include "media_path.h"
 
 typedef struct Snapshot
 {
@@ -24,6 +24,9 @@ typedef struct Snapshot
 	Box box;
 	const char *label;
 	float confidence;
+	float score;
+	bool annotated;		   /* with box, label and time */
+	char path[MEDIA_PATH]; /* below the media directory */
 } Snapshot;
 
 /* What was written. */
@@ -32,17 +35,21 @@ typedef struct SnapshotFile
 	int64_t bytes;
 	int width;
 	int height;
+	char sha256[MEDIA_SHA256];
 } SnapshotFile;
 
-/* <camera_id>/<YYYY-MM-DD>/<HHMMSS.mmm>-<track>.jpg, in UTC. */
-extern void snapshot_path(int camera_id, int64_t at_us, int track, char path[SNAPSHOT_PATH]);
+/*
+ * How good a picture of an object a frame is: the product of how sure, how large
+ * and how sharp it is, less where the frame's edge cuts it off.  Above 0; only
+ * good for comparing frames of one object.
+ */
+extern float snapshot_score(const AVFrame *frame, const Box *box, float confidence);
 
 /*
- * Write a snapshot to its path below the directory media_fd: directories 0700,
- * the file 0600, no symbolic link followed, and never half a file.  Returns 0,
- * or -1 with a reason.
+ * Write a snapshot to its path, over what is there.  Returns 0, or -1 with a
+ * reason.
  */
-extern int snapshot_write(int media_fd, const Snapshot *snapshot, SnapshotFile *file, char *reason,
-						  size_t reason_size);
+extern int snapshot_write(const char *media_dir, const Snapshot *snapshot, SnapshotFile *file,
+						  char *reason, size_t reason_size);
 
 #endif /* CCTV_SNAPSHOT_H */

@@ -28,7 +28,7 @@ typedef struct Waiting
 
 struct SnapshotQueue
 {
-	int media_fd;
+	char *media_dir;
 	pthread_t thread;
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
@@ -42,17 +42,14 @@ void
 snapshot_queue_write_now(SnapshotQueue *queue, const Snapshot *snapshot, EventStream *events)
 {
 	SnapshotFile file;
-	char path[SNAPSHOT_PATH];
 	char reason[256];
 
-	if (snapshot_write(queue->media_fd, snapshot, &file, reason, sizeof(reason)) != 0)
+	if (snapshot_write(queue->media_dir, snapshot, &file, reason, sizeof(reason)) != 0)
 	{
 		log_warning("snapshot lost: %s", reason);
 		return;
 	}
-	snapshot_path(snapshot->camera_id, snapshot->at_us, snapshot->track, path);
-	event_snapshot(events, snapshot->at_us, snapshot->track, path, file.bytes, file.width,
-				   file.height);
+	event_snapshot(events, snapshot, &file);
 }
 
 static void
@@ -104,20 +101,21 @@ snapshot_queue_start(const char *media_dir)
 	if (queue == NULL)
 		return NULL;
 	mkdir(media_dir, 0700);
-	queue->media_fd = open(media_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (queue->media_fd < 0)
+	queue->media_dir = strdup(media_dir);
+	if (queue->media_dir == NULL)
 	{
-		log_error("no snapshots: %s cannot be opened: %s", media_dir, strerror(errno));
 		free(queue);
 		return NULL;
 	}
+	if (access(media_dir, W_OK | X_OK) != 0)
+		log_error("%s cannot be written: %s", media_dir, strerror(errno));
 	TAILQ_INIT(&queue->waiting);
 	pthread_mutex_init(&queue->lock, NULL);
 	pthread_cond_init(&queue->changed, NULL);
 	if (thread_start(&queue->thread, "snapshots", write_snapshots, queue) != 0)
 	{
 		log_error("no snapshots: no thread for them");
-		close(queue->media_fd);
+		free(queue->media_dir);
 		free(queue);
 		return NULL;
 	}
@@ -136,7 +134,7 @@ snapshot_queue_stop(SnapshotQueue *queue)
 	pthread_join(queue->thread, NULL);
 	pthread_cond_destroy(&queue->changed);
 	pthread_mutex_destroy(&queue->lock);
-	close(queue->media_fd);
+	free(queue->media_dir);
 	free(queue);
 }
 

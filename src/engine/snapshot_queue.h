@@ -12,7 +12,7 @@ typedef struct SnapshotQueue SnapshotQueue;
 
 /*
  * Write below the directory media_dir, which is made if its parent exists.
- * NULL, with a log line, when that is impossible.
+ * NULL when out of memory or threads.
  */
 extern SnapshotQueue *snapshot_queue_start(const char *media_dir);
 

@@ -63,20 +63,23 @@ make_frame(int format, int width, int height, int y, int u, int v)
 static Snapshot
 snapshot_of(const AVFrame *frame, int track)
 {
-	return (Snapshot){.frame = frame,
-					  .camera_id = 7,
-					  .at_us = AT,
-					  .track = track,
-					  .box = {0.5f, 0.5f, 0.25f, 0.25f},
-					  .label = "person",
-					  .confidence = 0.91f};
+	Snapshot snapshot = {.frame = frame,
+						 .camera_id = 7,
+						 .at_us = AT,
+						 .track = track,
+						 .box = {0.5f, 0.5f, 0.25f, 0.25f},
+						 .label = "person",
+						 .confidence = 0.91f,
+						 .annotated = true};
+
+	media_path_snapshot(snapshot.path, 7, AT, track);
+	return snapshot;
 }
 
 /* Write a snapshot and decode it again: *rgb is malloc'd. */
 static void
 write_and_read(const Snapshot *snapshot, int *width, int *height, unsigned char **rgb)
 {
-	char path[SNAPSHOT_PATH];
 	char reason[256];
 	unsigned char *jpeg = malloc(1 << 22);
 	tjhandle decoder = tjInitDecompress();
@@ -84,9 +87,8 @@ write_and_read(const Snapshot *snapshot, int *width, int *height, unsigned char 
 	ssize_t length;
 	int fd;
 
-	assert_int_equal(snapshot_write(directory_fd, snapshot, &file, reason, sizeof(reason)), 0);
-	snapshot_path(snapshot->camera_id, snapshot->at_us, snapshot->track, path);
-	fd = openat(directory_fd, path, O_RDONLY);
+	assert_int_equal(snapshot_write(directory, snapshot, &file, reason, sizeof(reason)), 0);
+	fd = openat(directory_fd, snapshot->path, O_RDONLY);
 	assert_true(fd >= 0);
 	length = read(fd, jpeg, 1 << 22);
 	close(fd);
@@ -112,17 +114,6 @@ assert_colour(const unsigned char *rgb, int width, int x, int y, int red, int gr
 }
 
 static void
-paths_are_by_camera_day_and_time(void **state)
-{
-	char path[SNAPSHOT_PATH];
-
-	snapshot_path(7, AT, 12, path);
-	assert_string_equal(path, "7/2026-01-02/030405.678-12.jpg");
-	snapshot_path(2147483647, INT64_C(253402300799999999), 2147483647, path);
-	assert_string_equal(path, "2147483647/9999-12-31/235959.999-2147483647.jpg");
-}
-
-static void
 the_file_is_private(void **state)
 {
 	AVFrame *frame = make_frame(AV_PIX_FMT_YUV420P, 320, 240, 100, 128, 128);
@@ -137,7 +128,7 @@ the_file_is_private(void **state)
 	assert_int_equal(status.st_mode & 07777, 0600);
 	assert_int_equal(fstatat(directory_fd, "7/2026-01-02", &status, 0), 0);
 	assert_int_equal(status.st_mode & 07777, 0700);
-	assert_int_equal(fstatat(directory_fd, "7/2026-01-02/.030405.678-1.jpg.tmp", &status, 0), -1);
+	assert_int_equal(fstatat(directory_fd, "7/2026-01-02/030405.678-1.jpg.tmp", &status, 0), -1);
 	free(rgb);
 	/* Once more, over the first. */
 	write_and_read(&snapshot, &width, &height, &rgb);
@@ -154,19 +145,19 @@ no_symbolic_link_is_followed(void **state)
 	char reason[256];
 	struct stat status;
 
-	snapshot.camera_id = 8;
+	media_path_snapshot(snapshot.path, 8, AT, 1);
 	assert_int_equal(symlinkat("7", directory_fd, "8"), 0);
-	assert_int_equal(snapshot_write(directory_fd, &snapshot, &file, reason, sizeof(reason)), -1);
+	assert_int_equal(snapshot_write(directory, &snapshot, &file, reason, sizeof(reason)), -1);
 	assert_non_null(strstr(reason, "8/2026-01-02/030405.678-1.jpg"));
 
 	/* A link in the file's own place is replaced, not written through. */
-	snapshot.camera_id = 9;
+	media_path_snapshot(snapshot.path, 9, AT, 1);
 	assert_int_equal(mkdirat(directory_fd, "9", 0700), 0);
 	assert_int_equal(mkdirat(directory_fd, "9/2026-01-02", 0700), 0);
 	assert_int_equal(symlinkat("../../victim", directory_fd, "9/2026-01-02/030405.678-1.jpg"), 0);
-	assert_int_equal(symlinkat("../../victim", directory_fd, "9/2026-01-02/.030405.678-1.jpg.tmp"),
+	assert_int_equal(symlinkat("../../victim", directory_fd, "9/2026-01-02/030405.678-1.jpg.tmp"),
 					 0);
-	assert_int_equal(snapshot_write(directory_fd, &snapshot, &file, reason, sizeof(reason)), 0);
+	assert_int_equal(snapshot_write(directory, &snapshot, &file, reason, sizeof(reason)), 0);
 	assert_int_equal(fstatat(directory_fd, "victim", &status, 0), -1);
 	assert_int_equal(
 		fstatat(directory_fd, "9/2026-01-02/030405.678-1.jpg", &status, AT_SYMLINK_NOFOLLOW), 0);
@@ -315,17 +306,107 @@ other_formats_are_converted(void **state)
 	}
 }
 
+static void
+a_clean_picture_has_nothing_on_it(void **state)
+{
+	AVFrame *frame = make_frame(AV_PIX_FMT_YUV420P, 640, 480, 120, 128, 128);
+	Snapshot snapshot = snapshot_of(frame, 7);
+	unsigned char *rgb;
+	int width;
+	int height;
+
+	snapshot.annotated = false;
+	write_and_read(&snapshot, &width, &height, &rgb);
+	for (int i = 0; i < width * height * 3; i++)
+		assert_in_range(rgb[i], rgb[0] - 2, rgb[0] + 2);
+	free(rgb);
+	av_frame_free(&frame);
+}
+
+/* The file's checksum is told as sha256sum would. */
+static void
+the_checksum_is_the_files(void **state)
+{
+	AVFrame *frame = make_frame(AV_PIX_FMT_YUV420P, 64, 64, 100, 128, 128);
+	Snapshot snapshot = snapshot_of(frame, 8);
+	SnapshotFile file;
+	char reason[256];
+	char command[256];
+	char text[MEDIA_SHA256] = "";
+	FILE *sum;
+
+	assert_int_equal(snapshot_write(directory, &snapshot, &file, reason, sizeof(reason)), 0);
+	snprintf(command, sizeof(command), "sha256sum %s/%s", directory, snapshot.path);
+	sum = popen(command, "r");
+	assert_non_null(sum);
+	assert_non_null(fgets(text, sizeof(text), sum));
+	pclose(sum);
+	assert_string_equal(text, file.sha256);
+	av_frame_free(&frame);
+}
+
+/* Vertical stripes of the given width, blurred or not, all over the frame. */
+static void
+draw_stripes(AVFrame *frame, bool sharp)
+{
+	for (int row = 0; row < frame->height; row++)
+	{
+		for (int x = 0; x < frame->width; x++)
+		{
+			int phase = x % 16;
+			int ramp = phase < 8 ? phase : 15 - phase;
+
+			frame->data[0][row * frame->linesize[0] + x] =
+				sharp ? (phase < 8 ? 60 : 180) : 60 + ramp * 120 / 7;
+		}
+	}
+}
+
+static void
+the_better_picture_scores_higher(void **state)
+{
+	static const Box box = {0.4f, 0.4f, 0.2f, 0.4f};
+	static const Box larger = {0.3f, 0.3f, 0.3f, 0.6f};
+	static const Box at_the_edge = {0.0f, 0.4f, 0.2f, 0.4f};
+	AVFrame *frame = make_frame(AV_PIX_FMT_YUV420P, 640, 480, 120, 128, 128);
+	AVFrame *deep = make_frame(AV_PIX_FMT_YUV420P10LE, 320, 480, 0, 0, 0);
+	float flat = snapshot_score(frame, &box, 0.9f);
+	float blurred;
+	float sharp;
+
+	draw_stripes(frame, false);
+	blurred = snapshot_score(frame, &box, 0.9f);
+	draw_stripes(frame, true);
+	sharp = snapshot_score(frame, &box, 0.9f);
+	assert_true(flat > 0);
+	assert_true(blurred > flat);
+	assert_true(sharp > blurred * 1.15f);
+	assert_true(snapshot_score(frame, &box, 0.5f) < sharp);
+	assert_true(snapshot_score(frame, &larger, 0.9f) > sharp * 1.15f);
+	assert_true(snapshot_score(frame, &at_the_edge, 0.9f) < sharp * 0.7f);
+
+	/* Boxes beyond the frame, boxes of nothing, and other depths do no harm. */
+	assert_true(snapshot_score(frame, &(Box){-1, -1, 3, 3}, 0.9f) > 0);
+	assert_true(snapshot_score(frame, &(Box){2, 2, 1, 1}, 0.9f) >= 0);
+	assert_true(snapshot_score(frame, &(Box){0.5f, 0.5f, 0, 0}, 0.9f) == 0);
+	assert_true(snapshot_score(deep, &box, 0.9f) > 0);
+	av_frame_free(&deep);
+	av_frame_free(&frame);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(paths_are_by_camera_day_and_time),
 		cmocka_unit_test(the_file_is_private),
 		cmocka_unit_test(no_symbolic_link_is_followed),
 		cmocka_unit_test(colours_are_right_in_either_range),
 		cmocka_unit_test(pixels_become_square),
 		cmocka_unit_test(the_box_is_drawn_where_it_is),
 		cmocka_unit_test(other_formats_are_converted),
+		cmocka_unit_test(a_clean_picture_has_nothing_on_it),
+		cmocka_unit_test(the_checksum_is_the_files),
+		cmocka_unit_test(the_better_picture_scores_higher),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);
