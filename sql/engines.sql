@@ -104,10 +104,10 @@ select count(*) from cctv.assign_engines(16) where camera_id = -8;
 select state from cctv.camera_status where camera_id = -8;
 
 -- A lost engine: its cameras reconnect, what they saw has ended.
-select cctv.ingest('[
+select cctv.ingest(('[
 	{"type": "engine", "engine": 1, "pid": 4711, "rss": 1000, "cpu_ms": 10, "restarts": 0},
-	{"type": "objects", "camera_id": -1, "session": "01000000000000000000000000000001", "seq": 1, "at": "2026-01-01T00:00:00Z", "objects": [
-		{"track": 1, "label": "person", "confidence": 0.9, "box": [0, 0, 1, 1], "stationary": false, "model": "objects"}]}]');
+	{"type": "objects", "camera_id": -1, "session": "01000000000000000000000000000001", "seq": 1, "at": "' || now() || '", "objects": [
+		{"track": 1, "label": "person", "confidence": 0.9, "box": [0, 0, 1, 1], "stationary": false, "model": "objects"}]}]')::jsonb);
 select cctv.engine_lost(1, 'killed by signal 9');
 select * from pg_temp.states;
 select ended_at is not null as ended from cctv.tracks where camera_id = -1;
@@ -118,9 +118,9 @@ select * from pg_temp.placed;
 select cctv.engine_lost(55, 'never was');
 
 -- A new worker: everything begins anew.
-select cctv.ingest('[
-	{"type": "objects", "camera_id": -1, "session": "01000000000000000000000000000002", "seq": 1, "at": "2026-01-01T00:01:00Z", "objects": [
-		{"track": 1, "label": "person", "confidence": 0.9, "box": [0, 0, 1, 1], "stationary": false, "model": "objects"}]}]');
+select cctv.ingest(('[
+	{"type": "objects", "camera_id": -1, "session": "01000000000000000000000000000002", "seq": 1, "at": "' || now() || '", "objects": [
+		{"track": 1, "label": "person", "confidence": 0.9, "box": [0, 0, 1, 1], "stationary": false, "model": "objects"}]}]')::jsonb);
 select cctv.worker_started(4712);
 select * from pg_temp.states;
 select * from pg_temp.placed;

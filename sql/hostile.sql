@@ -95,9 +95,9 @@ select first_seen from cctv.tracks where engine_track = 4711 and camera_id = -2;
 
 -- Another camera's session, stored or in the same batch.
 select pg_temp.outcome(jsonb_build_array(pg_temp.line('{"session": "00000000000000000000000000000abc"}')));
-select pg_temp.outcome(jsonb_build_array(pg_temp.line('{"camera_id": -3, "session": "00000000000000000000000000000abc", "seq": 2}')));
+select pg_temp.outcome(jsonb_build_array(pg_temp.line('{"camera_id": -3, "session": "00000000000000000000000000000abc", "seq": 2, "at": "2090-01-01T12:00:01Z"}')));
 select pg_temp.outcome(jsonb_build_array(pg_temp.line('{"session": "00000000000000000000000000000def"}'),
-	pg_temp.line('{"camera_id": -3, "session": "00000000000000000000000000000def", "seq": 2}')));
+	pg_temp.line('{"camera_id": -3, "session": "00000000000000000000000000000def", "seq": 2, "at": "2090-01-01T12:00:01Z"}')));
 
 -- One bad line spoils its batch and leaves nothing behind; the good one goes
 -- through alone.
@@ -109,11 +109,17 @@ select pg_temp.outcome(jsonb_build_array(
 select count(*) from cctv.tracks where engine_track = 815 and camera_id = -2;
 
 -- Days without end: a batch makes only so many partitions.
-select pg_temp.outcome(jsonb_agg(pg_temp.line(jsonb_build_object('at', timestamptz '2001-01-01' + n * interval '1 day'))))
+select pg_temp.outcome(jsonb_agg(pg_temp.line(jsonb_build_object('camera_id', -3,
+	'at', timestamptz '2090-01-01' + n * interval '1 day'))))
 from generate_series(1, 20) as n;
-select count(*) from cctv.partitions() where day < '2002-01-01';
-select pg_temp.outcome(jsonb_agg(pg_temp.line(jsonb_build_object('at', timestamptz '2001-01-01' + n * interval '1 day'))))
+select count(*) from cctv.partitions() where day between '2090-01-02' and '2090-12-31';
+select pg_temp.outcome(jsonb_agg(pg_temp.line(jsonb_build_object('camera_id', -3,
+	'at', timestamptz '2090-01-01' + n * interval '1 day'))))
 from generate_series(1, 3) as n;
-select day from cctv.partitions() where day < '2002-01-01';
+select day from cctv.partitions() where day between '2090-01-02' and '2090-12-31';
+-- None of days before the footage began or, live, of days long gone.
+select pg_temp.outcome(jsonb_build_array(pg_temp.line('{"at": "2001-01-01T00:00:00Z"}')));
+select pg_temp.outcome(jsonb_build_array(pg_temp.line(jsonb_build_object('camera_id', -1, 'at', now() - interval '8 days'))));
+select pg_temp.outcome(jsonb_build_array(pg_temp.line(jsonb_build_object('camera_id', -1, 'at', now() - interval '6 days'))));
 
 rollback;

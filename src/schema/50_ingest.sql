@@ -87,6 +87,9 @@ begin
 				when l.at > now() + interval '1 day'
 					and (c.url not like '/%' or l.at > coalesce(c.file_start, now()) + interval '400 days')
 				then 'is of a time in the future'
+				-- Days without end would be partitions without end.
+				when l.type = 'objects' and l.at < coalesce(c.file_start, now()) - interval '7 days'
+				then 'is of a time long past'
 				when l.type = 'objects' and jsonb_typeof(l.body -> 'objects') is distinct from 'array'
 				then 'has no array of objects'
 				when l.type in ('track_end', 'snapshot') and (l.body ->> 'track')::integer is null
