@@ -43,6 +43,9 @@ is(camera_state($node, 'hostile'), 'running', 'the camera runs');
 is(worker_pid($node), $worker, 'the worker is the same');
 unlike(log_since($node), qr/PANIC|terminated by signal/, 'nothing crashed');
 cmp_ok(length(log_since($node)), '<', 1_000_000, 'the log is not flooded');
+is(scalar(grep { length $_ > 4000 } split /\n/, log_since($node)), 0, 'nor are its lines long');
+my ($peak) = slurp_file("/proc/$worker/status") =~ /^VmHWM:\s+(\d+) kB/m;
+cmp_ok($peak, '<', 70_000, 'nor did the worker take much memory');
 like(log_since($node), qr/pg_cctv.*(skip|line|bad|invalid|malformed)/i, 'the log tells of bad lines');
 
 # An engine that ignores SIGTERM and the end of its socket is killed.

@@ -19,6 +19,7 @@
 #include "catalog/pg_extension.h"
 #include "clock.h"
 #include "compat.h"
+#include "event_line.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
 #include "storage/lmgr.h"
@@ -126,6 +127,16 @@ classify(int sqlstate, bool committing)
 	}
 }
 
+/* What went wrong, in one line: it may quote, at length, what an engine sent. */
+static char *
+describe(const ErrorData *error)
+{
+	char *text = error->detail != NULL ? psprintf("%s (%s)", error->message, error->detail)
+									   : pstrdup(error->message);
+
+	return cctv_printable(text, strlen(text));
+}
+
 CctvOutcome
 cctv_action_run(const char *what, CctvActionBody body, void *arg, CctvFailure *failure)
 {
@@ -177,9 +188,7 @@ cctv_action_run(const char *what, CctvActionBody body, void *arg, CctvFailure *f
 		MemoryContextSwitchTo(caller);
 
 		failure->sqlstate = error->sqlerrcode;
-		failure->message = error->detail != NULL
-							   ? psprintf("%s (%s)", error->message, error->detail)
-							   : pstrdup(error->message);
+		failure->message = describe(error);
 		FreeErrorData(error);
 		outcome = classify(failure->sqlstate, committing);
 		RESUME_INTERRUPTS();

@@ -305,9 +305,8 @@ log_line(CctvEngine *engine, const CctvEventLine *line)
 }
 
 static void
-handle_line(void *arg, const char *data, int length)
+take_line(CctvEngine *engine, const char *data, int length)
 {
-	CctvEngine *engine = arg;
 	CctvEventLine line;
 	CctvEngineCamera *camera = NULL;
 	const char *problem;
@@ -337,6 +336,21 @@ handle_line(void *arg, const char *data, int length)
 	else if (camera != NULL && camera->served)
 		cctv_ingest_line(engine->number, &line);
 	/* else the engine's heartbeat, or the last words of a camera that left it */
+}
+
+/* Thousands of lines may come at once: what one leaves in memory goes with it. */
+static void
+handle_line(void *arg, const char *data, int length)
+{
+	static MemoryContext scratch = NULL;
+	MemoryContext caller = CurrentMemoryContext;
+
+	if (scratch == NULL)
+		scratch = AllocSetContextCreate(TopMemoryContext, "pg_cctv line", ALLOCSET_DEFAULT_SIZES);
+	MemoryContextSwitchTo(scratch);
+	take_line(arg, data, length);
+	MemoryContextSwitchTo(caller);
+	MemoryContextReset(scratch);
 }
 
 void

@@ -160,8 +160,12 @@ cctv_ingest_line(int engine, const CctvEventLine *line)
 void
 cctv_ingest_engine(int engine, const char *json)
 {
-	Datum line = DirectFunctionCall1(jsonb_in, CStringGetDatum(json));
+	Datum line;
 
+	/* The next figures will do as well. */
+	if (cctv_ingest_is_full())
+		return;
+	line = DirectFunctionCall1(jsonb_in, CStringGetDatum(json));
 	append_entry(ENTRY_LINE, engine, DatumGetJsonbP(line), NULL);
 }
 

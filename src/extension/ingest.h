@@ -19,7 +19,7 @@ extern void cctv_ingest_clear(void);
 /* A line of this engine, copied. */
 extern void cctv_ingest_line(int engine, const CctvEventLine *line);
 
-/* An engine's figures: a line of the worker's own. */
+/* An engine's figures: a line of the worker's own; dropped when ingest is full. */
 extern void cctv_ingest_engine(int engine, const char *json);
 
 /* An engine that had cameras has died; in order with the lines it left. */
