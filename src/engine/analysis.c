@@ -316,21 +316,21 @@ report_seen(Analysis *analysis, const CameraPlan *plan, const Job *job, double i
 			take_snapshot(analysis, plan, job, &tracks[i]);
 }
 
-/* Show whoever looks at the camera where its objects are. */
+/*
+ * Show whoever looks at the camera where its objects are: those of this frame,
+ * or (NULL) those that stand still, in whatever frame is newest.
+ */
 static void
-show_tracks(Analysis *analysis)
+show_tracks(Analysis *analysis, const Job *job)
 {
 	LiveObject objects[LIVE_MAX_OBJECTS];
 	const Track *tracks;
-	int ntracks;
+	int ntracks = tracker_tracks(analysis->tracker, &tracks);
 	int n = 0;
 
-	if (!live_is_watched(analysis->live))
-		return;
-	ntracks = tracker_tracks(analysis->tracker, &tracks);
 	for (int i = 0; i < ntracks && n < LIVE_MAX_OBJECTS; i++)
 	{
-		if (tracks[i].state != TRACK_CONFIRMED)
+		if (tracks[i].state != TRACK_CONFIRMED || (!tracks[i].seen && !tracks[i].stationary))
 			continue;
 		objects[n].box = tracks[i].box;
 		snprintf(objects[n].caption, sizeof(objects[n].caption), "%s %d%%",
@@ -338,7 +338,8 @@ show_tracks(Analysis *analysis)
 				 (int) (tracks[i].confidence * 100 + 0.5f));
 		n++;
 	}
-	live_show_objects(analysis->live, objects, n);
+	live_show_objects(analysis->live, objects, n, job != NULL ? job->frame : NULL,
+					  job != NULL ? job->at_us : 0);
 }
 
 /* The job's search is done: track and report. */
@@ -354,7 +355,7 @@ report_findings(Analysis *analysis)
 				   found->nregions);
 	report_seen(analysis, analysis->plan, job, found->inference_ms);
 	report_ended(analysis, job->at_us);
-	show_tracks(analysis);
+	show_tracks(analysis, job);
 }
 
 /* Give the tracker back, unless the next job waits already. */
@@ -469,7 +470,7 @@ idle(Analysis *analysis, int64_t at_us)
 {
 	tracker_idle(analysis->tracker, at_us);
 	report_ended(analysis, at_us);
-	show_tracks(analysis);
+	show_tracks(analysis, NULL);
 }
 
 /*

@@ -229,7 +229,8 @@ decode_packet(const AVPacket *packet, const ImageInfo *info, AVFrame **frame)
 	if (context != NULL && *frame != NULL)
 	{
 		context->thread_count = 1;
-		context->max_pixels = (int64_t) info->width * info->height;
+		/* The header that was checked holds, but for what alignment adds. */
+		context->max_pixels = (int64_t) (info->width + 64) * (info->height + 64);
 		context->err_recognition = AV_EF_CRCCHECK | AV_EF_EXPLODE;
 		if ((code = avcodec_open2(context, codec, NULL)) >= 0 &&
 			(code = avcodec_send_packet(context, packet)) >= 0 &&

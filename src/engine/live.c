@@ -18,6 +18,9 @@
 /* An older picture is not what a person calls live. */
 #define STALE_US (5 * CLOCK_SECOND)
 
+/* Objects of a frame this much older say nothing about the newest. */
+#define SEARCHED_US CLOCK_SECOND
+
 /* How often a look that waits sees whether it was cancelled. */
 #define CANCEL_US (CLOCK_SECOND / 10)
 
@@ -33,7 +36,10 @@ struct Live
 	pthread_cond_t shown;
 	AVFrame *frame; /* NULL: none */
 	int64_t at_us;
-	int64_t shown_us; /* monotonic */
+	int64_t shown_us;  /* monotonic */
+	AVFrame *searched; /* in which the objects were found, if somebody looked then */
+	int64_t searched_at_us;
+	bool still; /* the objects are the same in any frame */
 	int nobjects;
 	LiveObject objects[LIVE_MAX_OBJECTS];
 };
@@ -89,6 +95,7 @@ live_unref(Live *live)
 	if (live == NULL || --live->references > 0)
 		return;
 	av_frame_free(&live->frame);
+	av_frame_free(&live->searched);
 	pthread_cond_destroy(&live->shown);
 	pthread_mutex_destroy(&live->lock);
 	free(live);
@@ -162,9 +169,16 @@ live_show_frame(Live *live, const AVFrame *frame, int64_t at_us)
 }
 
 void
-live_show_objects(Live *live, const LiveObject *objects, int nobjects)
+live_show_objects(Live *live, const LiveObject *objects, int nobjects, const AVFrame *frame,
+				  int64_t at_us)
 {
+	AVFrame *reference = frame != NULL && live_is_watched(live) ? av_frame_clone(frame) : NULL;
+
 	pthread_mutex_lock(&live->lock);
+	av_frame_free(&live->searched);
+	live->searched = reference;
+	live->searched_at_us = at_us;
+	live->still = frame == NULL;
 	memcpy(live->objects, objects, nobjects * sizeof(*objects));
 	live->nobjects = nobjects;
 	pthread_mutex_unlock(&live->lock);
@@ -175,46 +189,51 @@ live_clear(Live *live)
 {
 	pthread_mutex_lock(&live->lock);
 	av_frame_free(&live->frame);
+	av_frame_free(&live->searched);
 	live->nobjects = 0;
 	pthread_mutex_unlock(&live->lock);
 }
 
-LiveResult
-live_look(Live *live, int64_t deadline_us, const atomic_bool *cancelled, LivePicture *picture)
+/* With the lock held: is there a picture that may be called live? */
+static bool
+has_picture(const Live *live, int64_t now)
 {
-	LiveResult result = LIVE_OK;
+	return live->frame != NULL && now - live->shown_us < STALE_US;
+}
 
-	picture->frame = NULL;
-	live->watched_until_us = clock_monotonic_us() + WATCH_US;
+/* With the lock held: the newest picture, and what is known of it. */
+static LiveResult
+take_picture(const Live *live, bool annotated, LivePicture *picture)
+{
+	bool known = live->still || live->at_us - live->searched_at_us < SEARCHED_US;
+	bool searched = annotated && known && live->searched != NULL;
+
+	picture->frame = av_frame_clone(searched ? live->searched : live->frame);
+	picture->at_us = searched ? live->searched_at_us : live->at_us;
+	/* Those of an old frame have gone on. */
+	picture->nobjects = known ? live->nobjects : 0;
+	memcpy(picture->objects, live->objects, picture->nobjects * sizeof(LiveObject));
+	return picture->frame != NULL ? LIVE_OK : LIVE_NO_MEMORY;
+}
+
+LiveResult
+live_look(Live *live, bool annotated, int64_t deadline_us, const atomic_bool *cancelled,
+		  LivePicture *picture)
+{
+	LiveResult result = LIVE_CANCELLED;
+	int64_t now;
+
 	pthread_mutex_lock(&live->lock);
-	for (;;)
+	while (!*cancelled)
 	{
-		int64_t now = clock_monotonic_us();
-
-		if (*cancelled)
-			result = LIVE_CANCELLED;
-		else if (live->frame != NULL && now - live->shown_us < STALE_US)
-			picture->frame = av_frame_clone(live->frame);
-		else if (now >= deadline_us)
-			result = LIVE_NOTHING;
-		else
-		{
-			int64_t until = now + CANCEL_US;
-
-			live->watched_until_us = now + WATCH_US;
-			thread_cond_wait_until(&live->shown, &live->lock,
-								   until < deadline_us ? until : deadline_us);
-			continue;
-		}
-		break;
-	}
-	if (result == LIVE_OK && picture->frame == NULL)
-		result = LIVE_NO_MEMORY;
-	if (result == LIVE_OK)
-	{
-		picture->at_us = live->at_us;
-		picture->nobjects = live->nobjects;
-		memcpy(picture->objects, live->objects, live->nobjects * sizeof(LiveObject));
+		now = clock_monotonic_us();
+		live->watched_until_us = now + WATCH_US;
+		result = has_picture(live, now) ? take_picture(live, annotated, picture) : LIVE_NOTHING;
+		if (result != LIVE_NOTHING || now >= deadline_us)
+			break;
+		result = LIVE_CANCELLED;
+		thread_cond_wait_until(&live->shown, &live->lock,
+							   now + CANCEL_US < deadline_us ? now + CANCEL_US : deadline_us);
 	}
 	pthread_mutex_unlock(&live->lock);
 	return result;

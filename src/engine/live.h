@@ -48,14 +48,15 @@ extern Live *live_join(LiveBoard *board, int camera_id);
 extern void live_leave(Live *live);
 extern void live_unref(Live *live);
 
-/* Does anybody look?  Nothing else need be called while nobody does. */
+/* Does anybody look?  Frames need not be shown while nobody does. */
 extern bool live_is_watched(const Live *live);
 
 /* A frame has been decoded; the caller keeps its own reference. */
 extern void live_show_frame(Live *live, const AVFrame *frame, int64_t at_us);
 
-/* These objects are there now. */
-extern void live_show_objects(Live *live, const LiveObject *objects, int nobjects);
+/* These objects are in this frame, or (NULL) in whatever frame is newest. */
+extern void live_show_objects(Live *live, const LiveObject *objects, int nobjects,
+							  const AVFrame *frame, int64_t at_us);
 
 /* The stream is gone, and its picture with it. */
 extern void live_clear(Live *live);
@@ -75,9 +76,11 @@ typedef enum LiveResult
 
 /*
  * The newest picture, which is awaited if there is none of the last seconds.
- * On LIVE_OK the caller frees picture->frame.
+ * To be annotated it is the newest of which the objects are known, if that is
+ * hardly older: boxes must be where the objects are.  On LIVE_OK the caller
+ * frees picture->frame.
  */
-extern LiveResult live_look(Live *live, int64_t deadline_us, const atomic_bool *cancelled,
-							LivePicture *picture);
+extern LiveResult live_look(Live *live, bool annotated, int64_t deadline_us,
+							const atomic_bool *cancelled, LivePicture *picture);
 
 #endif /* CCTV_LIVE_H */

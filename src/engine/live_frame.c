@@ -22,6 +22,12 @@
 /* Pictures of the same millisecond take the next that is free. */
 #define MAX_ATTEMPTS 20
 
+static bool
+is_annotated(const Request *request)
+{
+	return json_is_true(json_object_get(request->arguments, "annotated"));
+}
+
 /* What there is to see of the camera that the request names. */
 static LiveResult
 look(Request *request, LivePicture *picture)
@@ -38,7 +44,7 @@ look(Request *request, LivePicture *picture)
 	}
 	if (deadline_us > request->deadline_us)
 		deadline_us = request->deadline_us;
-	result = live_look(live, deadline_us, &request->cancelled, picture);
+	result = live_look(live, is_annotated(request), deadline_us, &request->cancelled, picture);
 	live_unref(live);
 	if (result == LIVE_NO_MEMORY)
 		request_fail(request, CCTV_ERROR_FAILED, NULL, "the engine is out of memory");
@@ -60,7 +66,7 @@ render(Request *request, const LivePicture *picture, unsigned char **jpeg, size_
 		width = 0;
 	*canvas = (Canvas){0};
 	code = picture_from_frame(picture->frame, (int) width, canvas);
-	if (code == 0 && json_is_true(json_object_get(request->arguments, "annotated")))
+	if (code == 0 && is_annotated(request))
 	{
 		for (int i = 0; i < picture->nobjects; i++)
 			draw_object(canvas, &picture->objects[i].box, picture->objects[i].caption);

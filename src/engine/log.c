@@ -47,6 +47,7 @@ static _Atomic LogLevel log_level = LOG_LEVEL_INFO;
 static _Thread_local char ffmpeg_line[LOG_MESSAGE];
 static _Thread_local int ffmpeg_print_prefix = 1;
 static _Thread_local char ffmpeg_error[256];
+static _Thread_local bool ffmpeg_muted;
 
 void
 log_set_sink(LogSink sink, void *arg)
@@ -220,7 +221,7 @@ on_ffmpeg_log(void *context, int level, const char *format, va_list args)
 		return;
 	if (level <= AV_LOG_ERROR)
 		remember_error(format, args);
-	if (ffmpeg_level(level) > log_level)
+	if (ffmpeg_muted || ffmpeg_level(level) > log_level)
 		return;
 	av_log_format_line2(context, level, format, args, piece, sizeof(piece), &ffmpeg_print_prefix);
 	used = strlen(ffmpeg_line);
@@ -246,6 +247,12 @@ const char *
 log_ffmpeg_error(void)
 {
 	return ffmpeg_error;
+}
+
+void
+log_mute_ffmpeg(void)
+{
+	ffmpeg_muted = true;
 }
 
 void

@@ -38,6 +38,9 @@ extern void log_capture_ffmpeg(void);
  * was last forgotten: it often knows more than the error code.
  */
 extern const char *log_ffmpeg_error(void);
+
+/* FFmpeg's messages on this thread are not worth telling: attempts may fail. */
+extern void log_mute_ffmpeg(void);
 extern void log_forget_ffmpeg_error(void);
 
 /*

@@ -13,18 +13,21 @@
 static bool
 is_in_place(Request *request, const ModelConfig *config)
 {
+	const char *name =
+		json_string_value(json_object_get(json_object_get(request->arguments, "model"), "file"));
 	char *file = realpath(config->path, NULL);
+	int error = errno;
 	char *directory = realpath(request->world->models_dir, NULL);
 	size_t length = directory != NULL ? strlen(directory) : 0;
 	bool inside =
 		file != NULL && length > 0 && strncmp(file, directory, length) == 0 && file[length] == '/';
 
-	if (file == NULL && errno != EACCES)
+	if (file == NULL && error != EACCES)
 		request_fail(request, CCTV_ERROR_UNKNOWN, "Put it below \"cctv.models_dir\".",
-					 "model file \"%s\" cannot be read: %s", config->path, strerror(errno));
+					 "model file \"%s\" cannot be read: %s", name, strerror(error));
 	else if (!inside)
 		request_fail(request, CCTV_ERROR_INVALID, "Put it below \"cctv.models_dir\".",
-					 "model file \"%s\" lies outside the models' directory", config->path);
+					 "model file \"%s\" lies outside the models' directory", name);
 	free(file);
 	free(directory);
 	return inside;

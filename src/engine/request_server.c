@@ -63,6 +63,7 @@ typedef struct Kind
 /* Analyses are few at a time, so that cameras have their turn in the pool. */
 static const Kind kinds[] = {
 	{CCTV_REQUEST_ANALYZE, request_analyze, 2},
+	{CCTV_REQUEST_PROBE, request_probe, 2},
 	{CCTV_REQUEST_LIVE_FRAME, request_live_frame, 3},
 	{CCTV_REQUEST_SNAPSHOT, request_snapshot, 1},
 	{CCTV_REQUEST_CHECK_MODEL, request_check_model, 1},

@@ -23,7 +23,7 @@
 PG_FUNCTION_INFO_V1(cctv_analyze);
 PG_FUNCTION_INFO_V1(cctv_probe);
 PG_FUNCTION_INFO_V1(cctv_live_frame);
-PG_FUNCTION_INFO_V1(cctv_take_snapshot);
+PG_FUNCTION_INFO_V1(cctv_snapshot_now);
 PG_FUNCTION_INFO_V1(cctv_check_model);
 
 /* A model may have to be loaded first, and others may be waiting. */
@@ -281,9 +281,9 @@ cctv_live_frame(PG_FUNCTION_ARGS)
 	PG_RETURN_BYTEA_P(picture);
 }
 
-/* take_snapshot(camera integer, annotated boolean) returns jsonb */
+/* snapshot_now(camera integer, annotated boolean) returns jsonb */
 Datum
-cctv_take_snapshot(PG_FUNCTION_ARGS)
+cctv_snapshot_now(PG_FUNCTION_ARGS)
 {
 	PG_RETURN_JSONB_P(
 		ask_for_picture(CCTV_REQUEST_SNAPSHOT, PG_GETARG_INT32(0), PG_GETARG_BOOL(1), 0).json);

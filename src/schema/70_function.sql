@@ -78,7 +78,7 @@ begin
 		min_confidence, motion_threshold, motion_min_area, snapshots, rtsp_transport, realtime, loop,
 		file_start, time_zone, retention, record, pre_roll, post_roll, continuous_retention, motion_retention,
 		alert_retention)
-	values (add_camera.name, add_camera.url, add_camera.location, add_camera.detect_url, add_camera.enabled,
+	values (add_camera.name, cctv.find_stream(add_camera.url), add_camera.location, add_camera.detect_url, add_camera.enabled,
 		add_camera.detect, add_camera.detect_fps, add_camera.models, add_camera.labels,
 		add_camera.min_confidence, add_camera.motion_threshold, add_camera.motion_min_area,
 		add_camera.snapshots, add_camera.rtsp_transport, add_camera.realtime, add_camera.loop,
