@@ -22,6 +22,7 @@
 #include "event_line.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
+#include "rate_limit.h"
 #include "storage/lmgr.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
@@ -213,9 +214,14 @@ cctv_action_report(const char *what, const CctvFailure *failure)
 {
 	static int last_sqlstate;
 	static int64 last_at;
+	static CctvRateLimit limit;
 	int64 now = cctv_now_ms();
+	int suppressed;
 
 	if (last_sqlstate == failure->sqlstate && now - last_at < SAME_REPORT_MS)
+		return;
+	/* Who makes failures on purpose can make two kinds in turn. */
+	if (!cctv_rate_limit_allow(&limit, now, &suppressed))
 		return;
 	last_sqlstate = failure->sqlstate;
 	last_at = now;

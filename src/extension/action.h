@@ -37,7 +37,7 @@ extern CctvOutcome cctv_action_run(const char *what, CctvActionBody body, void *
  */
 extern void cctv_action_forget_extension(void);
 
-/* Log a failure of `what`; failures of one kind in a row are told once a minute. */
+/* Log a failure of `what`; of one kind in a row once a minute, of any kind ten in ten seconds. */
 extern void cctv_action_report(const char *what, const CctvFailure *failure);
 
 /* The role the worker is connected as still exists and is not a superuser. */
