@@ -82,6 +82,13 @@ number_in(const char *name)
 	return 0;
 }
 
+/* PostgreSQL 13 has no list_int_cmp(). */
+static int
+compare_numbers(const ListCell *left, const ListCell *right)
+{
+	return lfirst_int(left) - lfirst_int(right); /* both are positive */
+}
+
 List *
 cctv_socket_list(void)
 {
@@ -99,7 +106,7 @@ cctv_socket_list(void)
 			numbers = lappend_int(numbers, number);
 	}
 	FreeDir(directory);
-	list_sort(numbers, list_int_cmp);
+	list_sort(numbers, compare_numbers);
 	return numbers;
 }
 
