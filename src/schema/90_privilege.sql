@@ -70,8 +70,10 @@ revoke all on all functions in schema cctv from public;
 revoke all on type cctv.state_change, cctv.report, cctv.event_line, cctv.session_part from public;
 grant usage on type cctv.state_change, cctv.report, cctv.event_line, cctv.session_part to cctv_worker;
 
--- Wake the worker after a change of the configuration, also one that comes by
--- replication.  Last, so that this script does not.
+-- Wake the worker after a change of the configuration, also one made with
+-- session_replication_role = replica.  Logical replication fires no statement
+-- triggers: what it brings the worker sees at its next look, within 10 s.  Last,
+-- so that this script wakes nobody.
 create trigger wake after insert or update or delete or truncate on cctv.cameras
 	for each statement execute function cctv.wake();
 alter table cctv.cameras enable always trigger wake;
