@@ -29,6 +29,12 @@ begin
 			using errcode = 'invalid_role_specification',
 				hint = 'Use: alter role cctv_worker login connection limit 0.';
 	end if;
+	if worker.rolconnlimit <> 0 then
+		raise exception 'role "cctv_worker" has no connection limit of 0'
+			using errcode = 'invalid_role_specification',
+				detail = 'A session of it can read the cameras'' passwords; background workers are not counted.',
+				hint = 'Use: alter role cctv_worker connection limit 0.';
+	end if;
 	if worker.rolpassword is not null then
 		raise exception 'role "cctv_worker" has a password'
 			using errcode = 'invalid_role_specification',
