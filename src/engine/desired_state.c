@@ -243,17 +243,21 @@ model_config_read(json_t *object, const char *models_dir, char *error, size_t er
 	return NULL;
 }
 
-/* Whose credentials: those in the source's URL count if there are no others. */
+/*
+ * Which stream, and whose credentials: those in its URL count if the fields have
+ * none.
+ */
 static void
-take_source(Reader *reader, const char *source, CameraConfig *camera)
+read_source(Reader *reader, const char *source, const char *username_key, const char *password_key,
+			CameraConfig *camera)
 {
 	char *username = NULL;
 	char *password = NULL;
 	char reason[256];
 	UrlKind kind;
 
-	camera->username = read_string(reader, "username", MAX_NAME, NULL);
-	camera->password = read_string(reader, "password", MAX_NAME, NULL);
+	camera->username = read_string(reader, username_key, MAX_NAME, NULL);
+	camera->password = read_string(reader, password_key, MAX_NAME, NULL);
 	if (source == NULL)
 		complain(reader, "it has no url");
 	else if (!url_take_credentials(source, &camera->url, &username, &password))
@@ -277,19 +281,23 @@ read_url(Reader *reader, CameraConfig *camera)
 {
 	char *url = read_string(reader, "url", MAX_URL, NULL);
 	char *detect_url = read_string(reader, "detect_url", MAX_URL, NULL);
-	CameraConfig *recorded = NULL;
 
-	take_source(reader, detect_url != NULL ? detect_url : url, camera);
+	read_source(reader, detect_url != NULL ? detect_url : url, "username", "password", camera);
 	camera->sound = detect_url == NULL;
-	if (detect_url != NULL && url != NULL && (recorded = calloc(1, sizeof(*recorded))) == NULL)
-		complain(reader, "out of memory");
-	if (recorded != NULL)
+	if (detect_url != NULL && url != NULL)
 	{
-		recorded->references = 1;
-		recorded->camera_id = camera->camera_id;
-		recorded->sound = true;
-		take_source(reader, url, recorded);
+		CameraConfig *recorded = calloc(1, sizeof(*recorded));
+
 		camera->recorded = recorded;
+		if (recorded == NULL)
+			complain(reader, "out of memory");
+		else
+		{
+			recorded->references = 1;
+			recorded->camera_id = camera->camera_id;
+			recorded->sound = true;
+			read_source(reader, url, "record_username", "record_password", recorded);
+		}
 	}
 	free(url);
 	free(detect_url);

@@ -272,7 +272,7 @@ set_file(json_t *object, const RecordingEvent *event)
 	json_object_set_new(object, "width", json_integer(event->width));
 	json_object_set_new(object, "height", json_integer(event->height));
 	json_object_set_new(object, "has_audio", json_boolean(event->has_audio));
-	if (event->action != RECORDING_CLOSED)
+	if (event->action == RECORDING_OPENED)
 		return;
 	set_time(object, "ended_at", event->ended_us);
 	json_object_set_new(object, "frames", json_integer(event->frames));
@@ -283,7 +283,7 @@ set_file(json_t *object, const RecordingEvent *event)
 void
 event_recording(EventStream *stream, int64_t at_us, const RecordingEvent *event)
 {
-	static const char *const actions[] = {"opened", "closed", "failed"};
+	static const char *const actions[] = {"opened", "closed", "failed", "found"};
 	json_t *object = stream_line_new(CCTV_EVENT_RECORDING, stream->camera_id);
 
 	if (object == NULL)

@@ -117,8 +117,8 @@ media_file_mark(MediaFile *file)
 	memcpy(file->marked_sha, file->sha, av_sha_size);
 }
 
-static void
-hex(const uint8_t *bytes, size_t n, char *text)
+void
+media_hex(const uint8_t *bytes, size_t n, char *text)
 {
 	for (size_t i = 0; i < n; i++)
 		snprintf(text + 2 * i, 3, "%02x", bytes[i]);
@@ -136,7 +136,7 @@ media_file_close(MediaFile *file, char sha256[MEDIA_SHA256])
 		log_warning("could not cut %s to its complete part: %s", file->path, strerror(errno));
 	bytes = file->marked;
 	av_sha_final(file->marked_sha, digest);
-	hex(digest, sizeof(digest), sha256);
+	media_hex(digest, sizeof(digest), sha256);
 	media_file_free(file);
 	return bytes;
 }

@@ -48,6 +48,9 @@ extern int media_file_store(const char *media_dir, const char *path, const uint8
 /* What a temporary name ends with: a crash may leave such files. */
 #define MEDIA_TEMPORARY ".tmp"
 
+/* n bytes in hexadecimal, with a NUL. */
+extern void media_hex(const uint8_t *bytes, size_t n, char *text);
+
 /* Close and remove the file. */
 extern void media_file_discard(MediaFile *file);
 

@@ -127,19 +127,37 @@ media_create(const char *media_dir, const char *path)
 	return open_file(media_dir, path, true, O_WRONLY | O_CREAT | O_EXCL);
 }
 
-int
-media_open(const char *media_dir, const char *path)
+/* Open a file that is there; a fifo or a device in its place is no media file. */
+static int
+open_regular(const char *media_dir, const char *path, int flags)
 {
-	int fd = open_file(media_dir, path, false, O_RDONLY);
+	int fd = open_file(media_dir, path, false, flags);
 	struct stat status;
 
-	/* A fifo or a device put in a file's place is no media file. */
 	if (fd >= 0 && (fstat(fd, &status) != 0 || !S_ISREG(status.st_mode)))
 	{
 		close(fd);
 		return -EINVAL;
 	}
 	return fd;
+}
+
+int
+media_open(const char *media_dir, const char *path)
+{
+	return open_regular(media_dir, path, O_RDONLY);
+}
+
+int
+media_reopen(const char *media_dir, const char *path)
+{
+	return open_regular(media_dir, path, O_RDWR);
+}
+
+int
+media_directory(const char *media_dir, const char *path)
+{
+	return open_file(media_dir, path, false, O_RDONLY | O_DIRECTORY);
 }
 
 int

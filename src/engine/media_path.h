@@ -32,6 +32,10 @@ extern int media_create(const char *media_dir, const char *path);
 /* Open a file for reading.  Returns a descriptor or a negative errno value. */
 extern int media_open(const char *media_dir, const char *path);
 
+/* The same for reading and writing, and a directory for listing. */
+extern int media_reopen(const char *media_dir, const char *path);
+extern int media_directory(const char *media_dir, const char *path);
+
 /*
  * Give the file at `from` the name `to`, replacing what has it; both in one
  * directory.  Returns 0 or a negative errno value.

@@ -37,7 +37,8 @@ typedef enum RecordingAction
 {
 	RECORDING_OPENED, /* said once the file holds something that plays */
 	RECORDING_CLOSED,
-	RECORDING_FAILED /* said once; it is tried again until it works */
+	RECORDING_FAILED, /* said once; it is tried again until it works */
+	RECORDING_FOUND	  /* not by a recorder: see salvage.h; as RECORDING_CLOSED */
 } RecordingAction;
 
 typedef struct RecordingEvent

@@ -12,6 +12,7 @@
 #include "clock.h"
 #include "log.h"
 #include "recorder.h"
+#include "salvage.h"
 
 /* The ring keeps the pre-roll and what a slow disk may hold up. */
 #define SLACK_US (5 * CLOCK_SECOND)
@@ -26,6 +27,9 @@
  */
 #define LAST_KEY_US (11 * CLOCK_SECOND)
 
+/* Files that another writer may just be closing are let alone for so long. */
+#define SALVAGE_AFTER_US (10 * CLOCK_SECOND)
+
 struct Recording
 {
 	int camera_id;
@@ -38,6 +42,11 @@ struct Recording
 	atomic_bool wanted;
 	atomic_bool lingers; /* no longer wanted, but there has been no keyframe since */
 	atomic_llong pre_roll_us;
+
+	/* The writer's thread only. */
+	bool salvaged;
+	int64_t begun_us;	   /* Unix epoch */
+	int64_t salvage_at_us; /* monotonic */
 
 	/* The camera's thread only. */
 	RecordSettings settings;
@@ -90,6 +99,8 @@ recording_create(int camera_id, const char *media_dir, const atomic_llong *segme
 	recording->ring = packet_ring_create(RING_BYTES, SLACK_US);
 	recording->paused = true;
 	recording->drained = true;
+	recording->begun_us = clock_wall_us();
+	recording->salvage_at_us = clock_monotonic_us() + SALVAGE_AFTER_US;
 	if (recording->media_dir != NULL && recording->ring != NULL)
 	{
 		settings = recorder_settings(recording);
@@ -310,6 +321,16 @@ drain(Recording *recording)
 	pthread_mutex_unlock(&recording->lock);
 }
 
+/* Once: what an engine before this one was killed over. */
+static void
+salvage(Recording *recording)
+{
+	if (recording->salvaged || clock_monotonic_us() < recording->salvage_at_us)
+		return;
+	recording->salvaged = salvage_camera(recording->media_dir, recording->camera_id,
+										 recording->begun_us, report, recording);
+}
+
 void
 recording_run(Recording *recording)
 {
@@ -318,4 +339,5 @@ recording_run(Recording *recording)
 	recorder_configure(recording->recorder, &settings);
 	recorder_run(recording->recorder);
 	drain(recording);
+	salvage(recording);
 }

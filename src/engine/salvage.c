@@ -1,0 +1,362 @@
+/*
+ * salvage.c
+ *		Files of recordings whose writer was killed.
+ *
+ * A file closed in order ends with a random-access box (mfra); one that was
+ * salvaged ends with a free box that says so.
+ */
+#define _GNU_SOURCE
+#include "salvage.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <libavformat/avformat.h>
+#include <libavutil/intreadwrite.h>
+#include <libavutil/sha.h>
+
+#include "clock.h"
+#include "log.h"
+#include "media_path.h"
+
+/* The newest days that are looked at: a crash leaves files of the last hours. */
+#define DAYS 2
+
+/* Each is read whole once. */
+#define MAX_FILES 32
+
+#define READ_SIZE 65536
+#define BOX_HEADER 8
+
+/* What a salvaged file ends with, and the last box of one closed in order. */
+static const uint8_t salvaged_box[] = "\0\0\0\x10"
+									  "freesalvaged";
+#define SALVAGED_BYTES ((ssize_t) sizeof(salvaged_box) - 1)
+
+static bool
+ends_in_order(int fd, int64_t size)
+{
+	uint8_t tail[16];
+
+	return size >= (int64_t) sizeof(tail) &&
+		   pread(fd, tail, sizeof(tail), size - (int64_t) sizeof(tail)) == sizeof(tail) &&
+		   (memcmp(tail + 4, "mfro", 4) == 0 || memcmp(tail, salvaged_box, SALVAGED_BYTES) == 0);
+}
+
+/* Where the last complete part ends: a moof with its mdat; 0: there is none. */
+static int64_t
+complete_bytes(int fd, int64_t size)
+{
+	int64_t complete = 0;
+	int64_t at = 0;
+	uint8_t header[BOX_HEADER];
+
+	while (at + BOX_HEADER <= size && pread(fd, header, BOX_HEADER, at) == BOX_HEADER)
+	{
+		uint32_t length = AV_RB32(header);
+
+		if (length < BOX_HEADER || at + length > size)
+			break;
+		at += length;
+		if (memcmp(header + 4, "mdat", 4) == 0)
+			complete = at;
+	}
+	return complete;
+}
+
+/* Read by libavformat from the descriptor that was opened safely. */
+typedef struct Input
+{
+	int fd;
+	int64_t at;
+	int64_t size;
+} Input;
+
+static int
+read_input(void *arg, uint8_t *buffer, int size)
+{
+	Input *input = arg;
+	ssize_t got = pread(input->fd, buffer, size, input->at);
+
+	if (got <= 0)
+		return got == 0 ? AVERROR_EOF : AVERROR(errno);
+	input->at += got;
+	return (int) got;
+}
+
+static int64_t
+seek_input(void *arg, int64_t offset, int whence)
+{
+	Input *input = arg;
+
+	if (whence == AVSEEK_SIZE)
+		return input->size;
+	if (whence != SEEK_SET && whence != SEEK_CUR)
+		return AVERROR(EINVAL);
+	input->at = whence == SEEK_SET ? offset : input->at + offset;
+	return input->at;
+}
+
+/* Count what plays. */
+static void
+count_packets(AVFormatContext *format, RecordingEvent *event)
+{
+	AVPacket *packet = av_packet_alloc();
+	int64_t end_us = 0;
+
+	for (unsigned i = 0; i < format->nb_streams; i++)
+	{
+		const AVCodecParameters *parameters = format->streams[i]->codecpar;
+
+		if (parameters->codec_type == AVMEDIA_TYPE_AUDIO)
+			event->has_audio = true;
+		if (parameters->codec_type != AVMEDIA_TYPE_VIDEO)
+			continue;
+		event->width = parameters->width;
+		event->height = parameters->height;
+		snprintf(event->codec, sizeof(event->codec), "%s", avcodec_get_name(parameters->codec_id));
+	}
+	while (packet != NULL && av_read_frame(format, packet) >= 0)
+	{
+		const AVStream *stream = format->streams[packet->stream_index];
+
+		if (stream->codecpar->codec_type == AVMEDIA_TYPE_VIDEO)
+		{
+			int64_t packet_end =
+				av_rescale_q(packet->pts + packet->duration, stream->time_base, AV_TIME_BASE_Q);
+
+			event->frames++;
+			if (packet_end > end_us)
+				end_us = packet_end;
+		}
+		av_packet_unref(packet);
+	}
+	av_packet_free(&packet);
+	event->ended_us = event->started_us + end_us;
+}
+
+/* Returns false when it cannot be played after all. */
+static bool
+describe(int fd, int64_t size, RecordingEvent *event)
+{
+	Input input = {.fd = fd, .size = size};
+	uint8_t *buffer = av_malloc(READ_SIZE);
+	AVFormatContext *format = avformat_alloc_context();
+	AVIOContext *io = NULL;
+
+	if (buffer != NULL)
+		io = avio_alloc_context(buffer, READ_SIZE, 0, &input, read_input, NULL, seek_input);
+	if (format != NULL && io != NULL)
+	{
+		format->pb = io;
+		/* On failure it frees the context. */
+		if (avformat_open_input(&format, NULL, av_find_input_format("mp4"), NULL) >= 0)
+			count_packets(format, event);
+	}
+	avformat_close_input(&format);
+	if (io != NULL)
+		av_freep(&io->buffer);
+	else
+		av_free(buffer);
+	avio_context_free(&io);
+	event->bytes = size;
+	return event->frames > 0;
+}
+
+static bool
+hash(int fd, char sha256[MEDIA_SHA256])
+{
+	struct AVSHA *sha = av_sha_alloc();
+	uint8_t *buffer = malloc(READ_SIZE);
+	uint8_t digest[32];
+	int64_t at = 0;
+	ssize_t got = -1;
+
+	if (sha != NULL && buffer != NULL)
+	{
+		av_sha_init(sha, 256);
+		while ((got = pread(fd, buffer, READ_SIZE, at)) > 0)
+		{
+			av_sha_update(sha, buffer, got);
+			at += got;
+		}
+		av_sha_final(sha, digest);
+		media_hex(digest, sizeof(digest), sha256);
+	}
+	free(buffer);
+	av_free(sha);
+	return got == 0;
+}
+
+/* What the name says: "<camera>/2026-11-20/061502.250Z-motion.mp4". */
+static bool
+read_name(const char *path, RecordingEvent *event)
+{
+	char day[16];
+	char time[16];
+	char reason[16];
+	char text[CLOCK_TEXT * 2];
+
+	*event = (RecordingEvent){.action = RECORDING_FOUND};
+	snprintf(event->path, sizeof(event->path), "%s", path);
+	if (sscanf(path, "%*d/%10[0-9-]/%10[0-9.]Z-%15[a-z].mp4", day, time, reason) != 3 ||
+		strlen(time) != 10)
+		return false;
+	snprintf(text, sizeof(text), "%sT%.2s:%.2s:%sZ", day, time, time + 2, time + 4);
+	if (!clock_parse(text, &event->started_us))
+		return false;
+	for (int i = 0; i < RECORD_REASONS; i++)
+	{
+		if (strcmp(reason, record_reason_name(i)) == 0)
+		{
+			event->reason = i;
+			return true;
+		}
+	}
+	return false;
+}
+
+static bool
+has_suffix(const char *name, const char *suffix)
+{
+	size_t length = strlen(name);
+
+	return length > strlen(suffix) && strcmp(name + length - strlen(suffix), suffix) == 0;
+}
+
+static SalvageResult
+discard(const char *media_dir, const char *path, const char *why)
+{
+	int error = media_remove(media_dir, path);
+
+	if (error == 0)
+		log_warning("%s is removed: %s", path, why);
+	else
+		log_warning("%s cannot be removed: %s", path, strerror(-error));
+	return error == 0 ? SALVAGE_REMOVED : SALVAGE_FAILED;
+}
+
+/* Cut the file to its complete parts and mark it; returns its size or -1. */
+static int64_t
+mend(int fd, int64_t complete)
+{
+	if (ftruncate(fd, complete) != 0 ||
+		pwrite(fd, salvaged_box, SALVAGED_BYTES, complete) != SALVAGED_BYTES)
+		return -1;
+	return complete + SALVAGED_BYTES;
+}
+
+SalvageResult
+salvage_file(const char *media_dir, const char *path, RecordingEvent *event)
+{
+	SalvageResult result = SALVAGE_FAILED;
+	struct stat status;
+	int64_t size;
+	int fd;
+
+	if (has_suffix(path, MEDIA_TEMPORARY))
+		return discard(media_dir, path, "a picture that was not finished");
+	if (!has_suffix(path, ".mp4") || !read_name(path, event))
+		return SALVAGE_WHOLE;
+	fd = media_reopen(media_dir, path);
+	if (fd < 0 || fstat(fd, &status) != 0)
+	{
+		if (fd >= 0)
+			close(fd);
+		return SALVAGE_FAILED;
+	}
+	if (ends_in_order(fd, status.st_size))
+		result = SALVAGE_WHOLE;
+	else if ((size = complete_bytes(fd, status.st_size)) == 0)
+		result = discard(media_dir, path, "no part of the recording is complete");
+	else if ((size = mend(fd, size)) < 0)
+		log_warning("%s cannot be mended: %s", path, strerror(errno));
+	else if (describe(fd, size, event) && hash(fd, event->sha256))
+		result = SALVAGE_MENDED;
+	else
+		log_warning("%s cannot be read", path);
+	close(fd);
+	return result;
+}
+
+/* The day that holds the time, as in paths. */
+static void
+directory_of(char path[MEDIA_PATH], int camera_id, int64_t at_us)
+{
+	time_t seconds = at_us / CLOCK_SECOND;
+	struct tm tm;
+	char day[16];
+
+	gmtime_r(&seconds, &tm);
+	strftime(day, sizeof(day), "%Y-%m-%d", &tm);
+	snprintf(path, MEDIA_PATH, "%d/%s", camera_id, day);
+}
+
+/* Was the file last written before then? */
+static bool
+is_older(DIR *directory, const char *name, int64_t before_us)
+{
+	struct stat status;
+
+	return fstatat(dirfd(directory), name, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
+		   S_ISREG(status.st_mode) &&
+		   status.st_mtim.tv_sec * CLOCK_SECOND + status.st_mtim.tv_nsec / 1000 < before_us;
+}
+
+/* Returns how many files were worked on, at most `most`. */
+static int
+salvage_directory(const char *media_dir, const char *path, int64_t before_us, int most,
+				  RecordingCallback callback, void *arg)
+{
+	int fd = media_directory(media_dir, path);
+	DIR *directory = fd >= 0 ? fdopendir(fd) : NULL;
+	struct dirent *entry;
+	int worked = 0;
+
+	if (directory == NULL)
+	{
+		if (fd >= 0)
+			close(fd);
+		return 0;
+	}
+	while (worked < most && (entry = readdir(directory)) != NULL)
+	{
+		char file[MEDIA_PATH];
+		RecordingEvent event;
+		SalvageResult result;
+
+		if (entry->d_name[0] == '.' || !is_older(directory, entry->d_name, before_us) ||
+			snprintf(file, sizeof(file), "%s/%s", path, entry->d_name) >= (int) sizeof(file))
+			continue;
+		result = salvage_file(media_dir, file, &event);
+		if (result == SALVAGE_MENDED)
+			callback(arg, &event);
+		if (result == SALVAGE_MENDED || result == SALVAGE_REMOVED)
+			worked++;
+	}
+	closedir(directory);
+	return worked;
+}
+
+bool
+salvage_camera(const char *media_dir, int camera_id, int64_t before_us, RecordingCallback callback,
+			   void *arg)
+{
+	int worked = 0;
+
+	for (int day = 0; day < DAYS && worked < MAX_FILES; day++)
+	{
+		char path[MEDIA_PATH];
+
+		directory_of(path, camera_id, before_us - day * 86400 * CLOCK_SECOND);
+		worked += salvage_directory(media_dir, path, before_us, MAX_FILES - worked, callback, arg);
+	}
+	return worked < MAX_FILES;
+}
