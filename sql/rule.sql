@@ -195,6 +195,13 @@ select cctv.acknowledge(0);
 delete from cctv.alert_rules where camera_id = -4;
 select count(*) > 0 as kept, count(rule_id) from cctv.alerts where camera_id = -4;
 
+-- A camera takes its zones, rules and what they remember along.
+select cctv.remove_camera(-6, keep_history => false);
+select cctv.maintain();
+select (select count(*) from cctv.cameras where camera_id = -6) as cameras, (select count(*) from cctv.alerts where camera_id = -6) as alerts,
+	(select count(*) from cctv.zones where camera_id = -6) as zones, (select count(*) from cctv.alert_rules where camera_id = -6) as rules,
+	(select count(*) from cctv.crowd_state where camera_id = -6) as crowds, (select count(*) from cctv.rule_cooldown where camera_id = -6) as cooldowns;
+
 -- What is wrong.
 \set VERBOSITY terse
 select cctv.add_rule('x', 'nowhere');
