@@ -71,4 +71,54 @@ cctv_signal_listeners(void)
 #endif
 }
 
+/* 14: hashes lie behind one interface, whose calls may fail. */
+#include "common/sha2.h"
+#if PG_VERSION_NUM >= 140000
+#include "common/cryptohash.h"
+typedef pg_cryptohash_ctx CctvSha256;
+#else
+typedef pg_sha256_ctx CctvSha256;
+#endif
+
+static inline CctvSha256 *
+cctv_sha256_begin(void)
+{
+#if PG_VERSION_NUM >= 140000
+	CctvSha256 *hash = pg_cryptohash_create(PG_SHA256);
+
+	if (hash == NULL || pg_cryptohash_init(hash) < 0)
+		elog(ERROR, "could not begin a SHA-256");
+#else
+	CctvSha256 *hash = palloc(sizeof(CctvSha256));
+
+	pg_sha256_init(hash);
+#endif
+	return hash;
+}
+
+static inline void
+cctv_sha256_add(CctvSha256 *hash, const uint8 *data, size_t length)
+{
+#if PG_VERSION_NUM >= 140000
+	if (pg_cryptohash_update(hash, data, length) < 0)
+		elog(ERROR, "could not compute a SHA-256");
+#else
+	pg_sha256_update(hash, data, length);
+#endif
+}
+
+/* Also frees it. */
+static inline void
+cctv_sha256_end(CctvSha256 *hash, uint8 digest[PG_SHA256_DIGEST_LENGTH])
+{
+#if PG_VERSION_NUM >= 140000
+	if (pg_cryptohash_final(hash, digest, PG_SHA256_DIGEST_LENGTH) < 0)
+		elog(ERROR, "could not end a SHA-256");
+	pg_cryptohash_free(hash);
+#else
+	pg_sha256_final(hash, digest);
+	pfree(hash);
+#endif
+}
+
 #endif /* CCTV_COMPAT_H */

@@ -29,6 +29,8 @@ static char *models_dir;
 static int detector_threads;
 static int stall_timeout_ms;
 static int segment_duration;
+static int media_max_megabytes;
+static int media_min_free;
 static int engine_nice;
 static bool sandbox;
 static int log_level;
@@ -175,6 +177,15 @@ cctv_define_settings(void)
 	DefineCustomIntVariable(
 		"cctv.segment_duration", "A recording is cut at the first keyframe after this long.", NULL,
 		&segment_duration, 60, 1, 3600, PGC_SIGHUP, GUC_UNIT_S, NULL, NULL, NULL);
+	/* These two are read by the schema's functions with current_setting(). */
+	DefineCustomIntVariable("cctv.media_max_bytes",
+							"Recordings and pictures beyond this are deleted, oldest first.",
+							"0: no limit.", &media_max_megabytes, 0, 0, INT_MAX, PGC_SIGHUP,
+							GUC_UNIT_MB, NULL, NULL, NULL);
+	DefineCustomIntVariable("cctv.media_min_free",
+							"Percentage of the media directory's file system that is kept free.",
+							"Recordings and pictures are deleted for it, oldest first; 0: none.",
+							&media_min_free, 10, 0, 90, PGC_SIGHUP, 0, NULL, NULL, NULL);
 	DefineCustomIntVariable("cctv.engine_memory_limit",
 							"An engine that uses more memory is restarted.", "0: no limit.",
 							&cctv_engine_memory_limit, 0, 0, MAX_KILOBYTES / 1024, PGC_SIGHUP,

@@ -179,6 +179,8 @@ begin
 		raise debug 'roll-ups and notifications are looked after later: %', sqlerrm;
 	end;
 
+	perform cctv.maintain_media();
+
 	select min(p.day) into oldest from cctv.partitions() as p where cctv.is_wanted(p.day);
 	for camera in select * from cctv.cameras order by camera_id
 	loop

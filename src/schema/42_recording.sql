@@ -19,7 +19,15 @@ create table cctv.recordings (
 	track_id bigint references cctv.tracks on delete set null,
 	alert_id bigint references cctv.alerts on delete set null,
 	session uuid,
+	evidence boolean not null default false,
 	protected boolean not null default false,
+	deletion_rank integer not null generated always as (
+		case
+			when evidence or alert_id is not null or reason is not distinct from 'alert' then 3
+			when reason is not distinct from 'manual' then 2
+			when reason is not distinct from 'motion' or kind = 'snapshot' then 1
+			else 0
+		end) stored,
 	created_at timestamptz not null default clock_timestamp(),
 	constraint recordings_path_key unique (path),
 	constraint kind_is_recording_or_snapshot check (kind in ('recording', 'snapshot')),
@@ -38,7 +46,8 @@ create table cctv.recordings (
 	constraint sha256_of_32_bytes check (length(sha256) = 32)
 );
 create index recordings_camera_id_started_at_idx on cctv.recordings (camera_id, started_at);
-create index recordings_deletable_idx on cctv.recordings (started_at) where not protected and state <> 'open';
+create index recordings_deletable_idx on cctv.recordings (deletion_rank, started_at)
+	where not protected and state <> 'open';
 create index recordings_open_idx on cctv.recordings (camera_id) where state = 'open';
 create index recordings_track_id_idx on cctv.recordings (track_id) where track_id is not null;
 create index recordings_alert_id_idx on cctv.recordings (alert_id) where alert_id is not null;
@@ -62,9 +71,13 @@ comment on column cctv.recordings.height is 'Height of the frame in pixels';
 comment on column cctv.recordings.has_audio is 'Is there sound?';
 comment on column cctv.recordings.sha256 is 'SHA-256 of the file when it was closed';
 comment on column cctv.recordings.track_id is 'Object that the picture is of';
-comment on column cctv.recordings.alert_id is 'Alert that the picture belongs to';
+comment on column cctv.recordings.alert_id is 'First alert that the picture belongs to';
 comment on column cctv.recordings.session is 'Run of the camera''s stream that it is of';
+comment on column cctv.recordings.evidence is
+	'Does it show an alert? Found out before something is deleted, and when the alert is';
 comment on column cctv.recordings.protected is 'It is never deleted. See cctv.protect()';
+comment on column cctv.recordings.deletion_rank is
+	'In which order room is made: 0 what is recorded always or by schedule, 1 motion and pictures, 2 by hand, 3 evidence';
 comment on column cctv.recordings.created_at is 'When its row was made, by the server''s clock';
 
 -- What the worker knows of a camera's recording besides the files.
@@ -73,16 +86,19 @@ create table cctv.recording_status (
 	run integer not null,
 	alert_from timestamptz,
 	alert_until timestamptz,
+	since timestamptz,
 	failed_at timestamptz,
 	message text,
 	constraint message_up_to_1000_characters check (length(message) <= 1000)
 ) with (fillfactor = 50);
 
-comment on table cctv.recording_status is 'What is to be recorded for the sake of alerts, and whether recording fails';
+comment on table cctv.recording_status is 'What is to be recorded for the sake of alerts, and how recording is doing';
 comment on column cctv.recording_status.camera_id is 'Camera';
-comment on column cctv.recording_status.run is 'cameras.run to which this belongs';
+comment on column cctv.recording_status.run is 'cameras.run whose alerts these are';
 comment on column cctv.recording_status.alert_from is 'Beginning of what is to be recorded for the newest alerts, in stream time';
 comment on column cctv.recording_status.alert_until is 'Its end';
+comment on column cctv.recording_status.since is
+	'Since when it is recorded by hand, by schedule or always; null: it is not';
 comment on column cctv.recording_status.failed_at is 'Since when recording fails; null: it does not';
 comment on column cctv.recording_status.message is 'Why it fails, in words';
 

@@ -75,7 +75,7 @@ begin
 				when l.type not in ('state', 'objects', 'track_end', 'motion', 'recording', 'snapshot',
 					'stats', 'log', 'engine')
 				then format('is of the unknown type "%s"', left(l.type, 32))
-				when l.type = 'engine' or (l.type in ('stats', 'log', 'recording') and l.camera_id is null) then null
+				when l.type = 'engine' or (l.type in ('stats', 'log') and l.camera_id is null) then null
 				when l.camera_id is null then 'names no camera'
 				when c.camera_id is null then format('names camera %s, which does not exist', l.camera_id)
 				when (l.session is null) <> (l.seq is null)
@@ -134,7 +134,7 @@ $$;
 comment on function cctv.session_parts(cctv.event_line[]) is 'The sessions that a batch is about';
 
 -- Leave out lines that were stored before, and those of sessions that have
--- ended; note how far the sessions have come.
+-- ended, except about recordings; note how far the sessions have come.
 create function cctv.new_lines(lines cctv.event_line[], parts cctv.session_part[]) returns cctv.event_line[]
 	language plpgsql
 	set search_path = pg_catalog, pg_temp
@@ -157,6 +157,8 @@ begin
 				from unnest(lines) as l
 					left join cctv.sessions as s using (session)
 				where s.session is null or (s.ended_at is null and l.seq > s.last_seq)
+					-- A file is completed after its stream has ended; it is known by its path.
+					or l.type = 'recording'
 				order by l.session, coalesce(l.seq, l.n), l.n) as l;
 	end if;
 	update cctv.sessions as s set last_seq = p.last_seq

@@ -24,6 +24,12 @@ begin
 				sha256 = excluded.sha256, track_id = excluded.track_id,
 				alert_id = coalesce(r.alert_id, excluded.alert_id)
 			where r.camera_id = excluded.camera_id and r.kind = 'snapshot';
+	perform cctv.forget_recordings(array_agg(old.recording_id), 'replaced')
+		from unnest(lines) as l
+			join cctv.tracks as t on t.session = l.session and t.engine_track = (l.body ->> 'track')::integer
+			join cctv.recordings as old on old.track_id = t.track_id
+		where l.type = 'snapshot' and old.kind = 'snapshot' and old.path <> t.snapshot
+		having count(*) > 0;
 end
 $$;
 comment on function cctv.store_pictures(cctv.event_line[]) is 'Stores pictures that engines have written';
@@ -57,24 +63,117 @@ end
 $$;
 comment on function cctv.store_segments(cctv.event_line[]) is 'Stores recordings that engines have begun and ended';
 
+-- Tell people that a camera is recorded, or no longer.  Recordings of motion and
+-- of alerts come and go; only what is recorded by hand, by schedule or always is
+-- worth telling.
+create function cctv.announce_recording(camera integer, action text, reason text, notify boolean) returns void
+	language plpgsql
+	set search_path = pg_catalog, pg_temp
+	as $$
+declare
+	c cctv.cameras;
+	before cctv.recording_status;
+	is_standing boolean := reason in ('continuous', 'scheduled', 'manual');
+	is_wanted boolean;
+	note cctv.notifications;
+begin
+	select * into c from cctv.cameras where camera_id = camera;
+	select * into before from cctv.recording_status where camera_id = camera;
+	note.camera_id := camera;
+	if action = 'opened' and (before.failed_at is not null or (is_standing and before.since is null)) then
+		insert into cctv.recording_status as s (camera_id, run, since)
+			values (camera, c.run, case when is_standing then clock_timestamp() end)
+			on conflict (camera_id) do update
+				set since = coalesce(s.since, excluded.since), failed_at = null, message = null;
+		note.topic := 'recording_started';
+		if before.failed_at is null then
+			note.kind := 'info';
+			note.message := format('%s is recorded', c.name);
+		else
+			note.kind := 'success';
+			note.message := format('%s is recorded again', c.name);
+		end if;
+	elsif action = 'closed' and before.since is not null then
+		select c.enabled and (c.record_manual or w.scheduled or w.mode = 'continuous')
+				and cctv.is_scheduled(camera, 'run', now())
+			into is_wanted
+			from cctv.recording_wish(c) as w;
+		if not is_wanted then
+			update cctv.recording_status as s set since = null where s.camera_id = camera;
+			note.kind := 'info';
+			note.topic := 'recording_stopped';
+			note.message := format('%s is no longer recorded', c.name);
+		end if;
+	end if;
+	if note.topic is not null then
+		perform cctv.raise_notifications(array[note], notify);
+	end if;
+end
+$$;
+comment on function cctv.announce_recording(integer, text, text, boolean) is
+	'Tells people that a camera is recorded, or no longer';
+
+-- Recording has failed: an alert and a notification, once until it works again.
+create function cctv.announce_failure(camera integer, message text, at timestamptz, notify boolean) returns void
+	language plpgsql
+	set search_path = pg_catalog, pg_temp
+	as $$
+declare
+	c cctv.cameras;
+	alert cctv.alerts;
+	words text := left(concat_ws(': ', 'recording failed', nullif(message, '')), 1000);
+begin
+	select * into c from cctv.cameras where camera_id = camera;
+	insert into cctv.recording_status as s (camera_id, run, failed_at, message)
+		values (camera, c.run, clock_timestamp(), words)
+		on conflict (camera_id) do update
+			set failed_at = excluded.failed_at, message = excluded.message
+			where s.failed_at is null;
+	if not found then
+		return;
+	end if;
+	insert into cctv.alerts (camera_id, alert_type, severity, description, at)
+		values (camera, 'recording_failed', 'critical', words, at)
+		returning * into alert;
+	if notify then
+		perform pg_notify('cctv_alert', cctv.alert_payload(alert));
+	end if;
+	perform cctv.raise_notifications(array[
+		row(null, null, 'error', 'recording_failed', camera, alert.alert_id,
+			format('%s: %s', c.name, words))::cctv.notifications], notify);
+end
+$$;
+comment on function cctv.announce_failure(integer, text, timestamptz, boolean) is
+	'Recording has failed: raises an alert and a notification, once until it works again';
+
 -- Returns the number of announcements.
 create function cctv.store_recordings(lines cctv.event_line[], notify boolean) returns bigint
 	language plpgsql
 	set search_path = pg_catalog, pg_temp
 	as $$
 declare
-	unknown text;
+	n bigint := 0;
+	told record;
 begin
-	select min(coalesce(l.body ->> 'action', 'null')) into unknown
+	perform cctv.store_segments(lines);
+	for told in
+		select l.camera_id, l.at, l.body ->> 'action' as action, l.body ->> 'reason' as reason,
+			l.body ->> 'message' as message
 		from unnest(lines) as l
 		where l.type = 'recording'
-			and (l.body ->> 'action' in ('opened', 'closed', 'failed') and l.camera_id is not null) is not true;
-	if unknown is not null then
-		raise exception 'a recording of the unknown action "%", or of no camera', left(unknown, 32)
-			using errcode = 'invalid_parameter_value';
-	end if;
-	perform cctv.store_segments(lines);
-	return (select count(*) from unnest(lines) as l where l.type = 'recording');
+		order by l.n
+	loop
+		if told.action in ('opened', 'closed') then
+			perform cctv.announce_recording(told.camera_id, told.action, told.reason, notify);
+		elsif told.action = 'failed' then
+			perform cctv.announce_failure(told.camera_id, told.message, told.at, notify);
+		else
+			raise exception 'a recording has the unknown action "%"', left(told.action, 32)
+				using errcode = 'invalid_parameter_value';
+		end if;
+		n := n + 1;
+	end loop;
+	return n;
 end
 $$;
 comment on function cctv.store_recordings(cctv.event_line[], boolean) is

@@ -39,3 +39,70 @@ create function cctv.stop_recording(camera text) returns void
 	as $$ select cctv.stop_recording(cctv.camera_id(camera)) $$;
 comment on function cctv.stop_recording(text) is
 	'Ends what cctv.start_recording() began; what the camera''s settings want is recorded all the same';
+
+create function cctv.protect(recording bigint) returns void
+	language plpgsql
+	set search_path = pg_catalog, pg_temp
+	as $$
+begin
+	update cctv.recordings as r set protected = true where r.recording_id = recording;
+	if not found then
+		raise exception 'recording % does not exist', recording
+			using errcode = 'undefined_object';
+	end if;
+end
+$$;
+comment on function cctv.protect(bigint) is 'Keeps a recording or picture for good, whatever retention says';
+
+create function cctv.unprotect(recording bigint) returns void
+	language plpgsql
+	set search_path = pg_catalog, pg_temp
+	as $$
+begin
+	update cctv.recordings as r set protected = false where r.recording_id = recording;
+	if not found then
+		raise exception 'recording % does not exist', recording
+			using errcode = 'undefined_object';
+	end if;
+end
+$$;
+comment on function cctv.unprotect(bigint) is 'Leaves a recording or picture to retention again';
+
+create function cctv.snapshot(alert bigint) returns bytea
+	language sql volatile
+	set search_path = pg_catalog, pg_temp
+	as $$
+	select cctv.media(r.recording_id)
+	from cctv.alerts as a
+		join cctv.recordings as r on r.path = a.snapshot and r.camera_id = a.camera_id
+	where a.alert_id = alert and r.kind = 'snapshot' and r.state = 'complete'
+$$;
+comment on function cctv.snapshot(bigint) is 'Picture of an alert as JPEG, null when there is none';
+
+create function cctv.verify(recording bigint) returns text
+	language plpgsql
+	set search_path = pg_catalog, pg_temp
+	as $$
+declare
+	r cctv.recordings;
+	sha256 bytea;
+begin
+	select * into r from cctv.recordings as rec where rec.recording_id = recording;
+	if not found then
+		raise exception 'recording % does not exist', recording
+			using errcode = 'undefined_object';
+	end if;
+	if r.state = 'open' then
+		return 'open';
+	end if;
+	sha256 := cctv.media_sha256(recording);
+	return case
+		when sha256 is null then 'missing'
+		when r.sha256 is null then 'unknown'
+		when sha256 = r.sha256 then 'ok'
+		else 'changed'
+	end;
+end
+$$;
+comment on function cctv.verify(bigint) is
+	'Compares a file with the SHA-256 it was closed with: ok, changed, missing, unknown (it was not closed in order) or open';

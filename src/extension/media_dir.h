@@ -1,0 +1,28 @@
+/*
+ * media_dir.h
+ *		Files below the media directory, reached without following a link.
+ *
+ * Engines write there, and what an engine does is taken for hostile: paths come
+ * from rows, but rows come from engines.  Every step of a path is opened
+ * relative to the one before with O_NOFOLLOW, and only regular files count.
+ */
+#ifndef CCTV_MEDIA_DIR_H
+#define CCTV_MEDIA_DIR_H
+
+#include <sys/stat.h>
+
+/*
+ * Open the regular file at path below the media directory for reading, with
+ * its status.  Returns a descriptor, for close(), or -1 with errno set: EINVAL
+ * when the path is absolute or has an empty or dotted step, ELOOP for a
+ * symbolic link, ENOTSUP for what is no regular file.
+ */
+extern int cctv_media_open(const char *path, struct stat *status);
+
+/*
+ * Remove the file at path, and its directory when that is then empty and of a
+ * day gone by.  Returns 0, or -1 with errno set.
+ */
+extern int cctv_media_unlink(const char *path);
+
+#endif /* CCTV_MEDIA_DIR_H */
