@@ -9,10 +9,10 @@ begin;
 -- Nothing else runs in this transaction.
 update cctv.cameras set enabled = false where enabled;
 delete from cctv.notifications;
-insert into cctv.cameras (camera_id, name, url, detect_url, enabled, record) values
-	(-1, 'lobby', 'rtsp://viewer:hunter2@192.0.2.1/main', 'rtsp://guest:sesame@192.0.2.9/sub', true, 'continuous'),
-	(-2, 'yard', 'rtsp://192.0.2.2/1', null, true, 'motion'),
-	(-3, 'gate', 'rtsp://192.0.2.3/1', null, true, 'alerts');
+insert into cctv.cameras (camera_id, name, url, detect_url, enabled, record, file_start) values
+	(-1, 'lobby', 'rtsp://viewer:hunter2@192.0.2.1/main', 'rtsp://guest:sesame@192.0.2.9/sub', true, 'continuous', null),
+	(-2, 'yard', 'rtsp://192.0.2.2/1', null, true, 'motion', null),
+	(-3, 'gate', '/srv/video/gate.mp4', null, true, 'alerts', '2026-03-01 12:00:00Z');
 insert into cctv.cameras (name, url, record) values ('bad', '/x', 'always');
 insert into cctv.cameras (name, url, pre_roll) values ('bad', '/x', '61 s');
 insert into cctv.cameras (name, url, post_roll) values ('bad', '/x', '-1 s');
@@ -113,6 +113,20 @@ select count(*) from cctv.assign_engines(16);
 select cctv.ingest(jsonb_build_array(pg_temp.line(-1, 'a', 7, '2026-03-01 12:02:30Z',
 	pg_temp.closed('-1/2026-03-01/120200.000Z-continuous.mp4', '2026-03-01 12:02:00Z', 'continuous', '2026-03-01 12:02:30Z')))) as announced;
 select camera, state, ended_at from pg_temp.r where path like '%/120200%';
+-- What a killed engine left is mended by the next, whether its beginning was told
+-- or not; what was completed in order stays.
+savepoint found;
+select cctv.ingest(jsonb_build_array(
+	pg_temp.line(-2, 'b', 3, '2026-03-01 12:03:00Z',
+		pg_temp.opened('-2/2026-03-01/120300.000Z-motion.mp4', '2026-03-01 12:03:00Z', 'motion')),
+	pg_temp.line(-2, 'b2', 1, '2026-03-01 12:05:00Z',
+		pg_temp.closed('-2/2026-03-01/120300.000Z-motion.mp4', '2026-03-01 12:03:00Z', 'motion', '2026-03-01 12:03:10Z') || '{"action": "found"}'),
+	pg_temp.line(-2, 'b2', 2, '2026-03-01 12:05:00Z',
+		pg_temp.closed('-2/2026-03-01/120330.000Z-motion.mp4', '2026-03-01 12:03:30Z', 'motion', '2026-03-01 12:03:40Z') || '{"action": "found"}'),
+	pg_temp.line(-2, 'b2', 3, '2026-03-01 12:05:00Z',
+		pg_temp.closed('-2/2026-03-01/120100.000Z-motion.mp4', '2026-03-01 12:01:00Z', 'motion', '2026-03-01 12:01:05Z') || '{"action": "found"}'))) as announced;
+select camera, state, path, ended_at, has_sha256 from pg_temp.r where camera = 'yard';
+rollback to found;
 -- People hear of what is recorded always, not of motion.
 select * from pg_temp.n;
 

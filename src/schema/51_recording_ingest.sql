@@ -34,8 +34,9 @@ end
 $$;
 comment on function cctv.store_pictures(cctv.event_line[]) is 'Stores pictures that engines have written';
 
--- Recordings that were opened and closed.  The news of a file's end says all
--- that the news of its beginning said, so either may be missing.
+-- Recordings that were opened, closed, or found and mended after an engine was
+-- killed.  The news of a file's end says all that the news of its beginning said,
+-- so that may be missing.  What was closed in order stays as it was.
 create function cctv.store_segments(lines cctv.event_line[]) returns void
 	language plpgsql
 	set search_path = pg_catalog, pg_temp
@@ -44,14 +45,14 @@ begin
 	insert into cctv.recordings as r (camera_id, kind, state, path, reason, started_at, ended_at, frames, bytes,
 			codec, width, height, has_audio, sha256, session)
 		select distinct on (v.path) l.camera_id, 'recording',
-			case v.action when 'closed' then 'complete' else 'open' end, v.path, v.reason, v.started_at,
+			case v.action when 'opened' then 'open' else 'complete' end, v.path, v.reason, v.started_at,
 			v.ended_at, v.frames, v.bytes, v.codec, v.width, v.height, v.has_audio, decode(v.sha256, 'hex'),
 			l.session
 		from unnest(lines) as l
 			cross join jsonb_to_record(l.body) as v (action text, path text, reason text, started_at timestamptz,
 				ended_at timestamptz, frames bigint, bytes bigint, codec text, width integer, height integer,
 				has_audio boolean, sha256 text)
-		where l.type = 'recording' and v.action in ('opened', 'closed')
+		where l.type = 'recording' and v.action in ('opened', 'closed', 'found')
 		order by v.path, v.action, l.n desc
 		on conflict (path) do update
 			set state = excluded.state, reason = excluded.reason, started_at = excluded.started_at,
@@ -61,7 +62,7 @@ begin
 			where r.camera_id = excluded.camera_id and r.kind = 'recording' and r.sha256 is null;
 end
 $$;
-comment on function cctv.store_segments(cctv.event_line[]) is 'Stores recordings that engines have begun and ended';
+comment on function cctv.store_segments(cctv.event_line[]) is 'Stores recordings that engines have begun, ended, or found and mended';
 
 -- Tell people that a camera is recorded, or no longer.  Recordings of motion and
 -- of alerts come and go; only what is recorded by hand, by schedule or always is
@@ -167,8 +168,8 @@ begin
 			perform cctv.announce_recording(told.camera_id, told.action, told.reason, notify);
 		elsif told.action = 'failed' then
 			perform cctv.announce_failure(told.camera_id, told.message, told.at, notify);
-		else
-			raise exception 'a recording has the unknown action "%"', left(told.action, 32)
+		elsif told.action is distinct from 'found' then
+			raise exception 'a recording has the unknown action "%"', left(coalesce(told.action, 'null'), 32)
 				using errcode = 'invalid_parameter_value';
 		end if;
 		n := n + 1;
