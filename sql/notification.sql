@@ -18,6 +18,8 @@ from cctv.notifications as n where camera_id is not null order by notification_i
 select max(octet_length(cctv.notification_payload(row(n.notification_id, n.at, n.kind, n.topic, n.camera_id, n.alert_id, repeat(m, 1000))::cctv.notifications))) < 8000 as fits
 from cctv.notifications as n, unnest(array['x', '"', '€', e'\x01']) as m;
 
+select array(select jsonb_object_keys(cctv.notification_payload(n, 'id')::jsonb) order by 1) as only_ids from cctv.notifications as n where topic = 'low_disk';
+
 -- Read by one, unread for the other.
 create role regress_guard;
 grant usage on schema cctv to regress_guard;

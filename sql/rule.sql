@@ -100,6 +100,14 @@ select pg_temp.walk(-1, 61, '{170,175,179.9,180,200}', '{0.5,0.5,0.5,0.5,0.5}', 
 select pg_temp.walk(-1, 62, '{171,230,239}', '{0.5,0.5,0.5}', '{0.5,0.5,0.5}', first_seq => 1300);
 select pg_temp.walk(-1, 63, '{240,241}', '{0.5,0.5}', '{0.5,0.5}', first_seq => 1400);
 select rule, track, at, description from pg_temp.a;
+-- What was worked out for the batch before does not hold when the schedule changes, or the camera's time zone.
+update cctv.schedules set ends = '12:05' where rule_id = :night;
+select pg_temp.walk(-1, 64, '{250}', '{0.5}', '{0.5}', first_seq => 1500);
+update cctv.cameras set time_zone = 'Asia/Kathmandu' where camera_id = -1;
+select pg_temp.walk(-1, 65, '{251}', '{0.5}', '{0.5}', first_seq => 1600);
+update cctv.cameras set time_zone = 'UTC' where camera_id = -1;
+select pg_temp.walk(-1, 66, '{252}', '{0.5}', '{0.5}', first_seq => 1700);
+select rule, track, at from pg_temp.a where track > 63;
 select pg_temp.forget();
 
 -- However the reports are cut into batches, and whether live or in a backtest,

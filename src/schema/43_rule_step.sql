@@ -109,6 +109,27 @@ comment on column cctv.rule_cooldown.label is 'Label, empty when it is about the
 comment on column cctv.rule_cooldown.last_at is 'Time of the last alert';
 comment on column cctv.rule_cooldown.seen_at is 'Time of the last absence that the rule has judged, when it is about the camera itself';
 
+-- To work out whether a schedule is on costs more than all the rest of a rule,
+-- so it is done once a window.  version tells of a change of the schedules: no
+-- trigger could do that without a lock that makes ingest wait for somebody's
+-- open transaction.
+create table cctv.rule_window (
+	rule_id integer not null references cctv.alert_rules on delete cascade,
+	camera_id integer not null references cctv.cameras on delete cascade,
+	version text not null,
+	begins_at timestamptz not null,
+	ends_at timestamptz not null,
+	is_on boolean not null,
+	primary key (rule_id, camera_id)
+) with (fillfactor = 50);
+comment on table cctv.rule_window is 'Whether the schedules of rules are on, and from when to when that is known';
+comment on column cctv.rule_window.rule_id is 'Rule';
+comment on column cctv.rule_window.camera_id is 'Camera';
+comment on column cctv.rule_window.version is 'Of the schedules, when this was worked out';
+comment on column cctv.rule_window.begins_at is 'From when this holds';
+comment on column cctv.rule_window.ends_at is 'Until when this holds';
+comment on column cctv.rule_window.is_on is 'Do the schedules let the rule raise alerts?';
+
 -- One object: how it stands to a rule after a report.
 
 create type cctv.stay as (

@@ -3,12 +3,14 @@
 create type cctv.rule_memory as (
 	states cctv.rule_state[],
 	crowds cctv.crowd_state[],
-	cooldowns cctv.rule_cooldown[]
+	cooldowns cctv.rule_cooldown[],
+	windows cctv.rule_window[]
 );
 comment on type cctv.rule_memory is 'All that rules remember between batches';
 comment on column cctv.rule_memory.states is 'Of tracks';
 comment on column cctv.rule_memory.crowds is 'Of crowds';
 comment on column cctv.rule_memory.cooldowns is 'Of alerts raised';
+comment on column cctv.rule_memory.windows is 'Of schedules';
 
 create type cctv.hit as (
 	rule_id integer,
@@ -38,32 +40,46 @@ comment on column cctv.hit.h is 'Height, as a fraction of the frame''s';
 comment on column cctv.hit.stayed is 'How long the object has been there, or the camera away';
 comment on column cctv.hit.size is 'How many such objects are there';
 
--- The times between two instants, both included, at which a rule's schedules
--- let it raise alerts.
+-- Tells whether the schedules of a rule are what they were; null when it has
+-- none.
+create function cctv.schedules_version(rule integer, time_zone text) returns text
+	language sql stable
+	set search_path = pg_catalog, pg_temp
+	as $$
+	select string_agg(s.schedule_id || ':' || s.xmin::text, ' ' order by s.schedule_id) || coalesce(' ' || schedules_version.time_zone, '')
+	from cctv.schedules as s
+	where s.rule_id = rule and s.enabled
+$$;
+comment on function cctv.schedules_version(integer, text) is
+	'Changes with the schedules of a rule and the time zone of its camera; null when it has none';
+
+-- Whether a rule's schedules let it raise alerts, from one instant to another,
+-- both included.
 create function cctv.rule_windows(
 	rule integer,
 	camera integer,
+	version text,
 	from_at timestamptz,
-	upto timestamptz,
-	out begins_at timestamptz,
-	out ends_at timestamptz) returns setof record
+	upto timestamptz) returns setof cctv.rule_window
 	language plpgsql stable
 	set search_path = pg_catalog, pg_temp
 	as $$
+declare
+	w cctv.rule_window;
 begin
-	begins_at := from_at;
+	w := row(rule, camera, version, from_at, null, null);
 	loop
-		ends_at := coalesce(cctv.scheduled_until(camera, 'rule', begins_at, rule), 'infinity');
-		if cctv.is_scheduled(camera, 'rule', begins_at, rule) then
-			return next;
-		end if;
-		exit when ends_at > upto;
-		begins_at := ends_at;
+		select coalesce(min(cctv.schedule_edge(s, cctv.zone_of(s, camera), w.begins_at)), 'infinity') into w.ends_at
+			from cctv.schedules_of(camera, 'rule', rule) as s;
+		w.is_on := cctv.is_scheduled(camera, 'rule', w.begins_at, rule);
+		return next w;
+		exit when w.ends_at > upto;
+		w.begins_at := w.ends_at;
 	end loop;
 end
 $$;
-comment on function cctv.rule_windows(integer, integer, timestamptz, timestamptz) is
-	'Times between two instants at which a rule''s schedules let it raise alerts';
+comment on function cctv.rule_windows(integer, integer, text, timestamptz, timestamptz) is
+	'Whether a rule''s schedules let it raise alerts, from one instant to another';
 
 -- Apply rules about objects to reports, which come in the order of their time
 -- for each camera.  memory holds what was remembered of the tracks and cameras
@@ -82,7 +98,7 @@ create function cctv.fold_reports(
 	as $$
 begin
 	with camera as materialized (
-		select c.camera_id, c.labels, c.min_confidence, r.from_at, r.upto
+		select c.camera_id, c.labels, c.min_confidence, c.time_zone, r.from_at, r.upto
 		from cctv.cameras as c
 			join (
 				select p.camera_id, min(p.at) as from_at, max(p.at) as upto
@@ -94,19 +110,29 @@ begin
 			z.shape, l.points as line, coalesce(r.direction, l.direction) as direction,
 			r.min_dwell, r.min_count, r.cooldown,
 			r.line_id is not null or r.min_dwell > interval '0' or r.min_count > 1 as remembers,
-			exists (select from cctv.schedules as s where s.rule_id = r.rule_id and s.enabled) as scheduled,
+			cctv.schedules_version(r.rule_id, c.time_zone) as version,
 			c.from_at, c.upto
 		from unnest(rules) as r
 			join camera as c on r.camera_id is null or r.camera_id = c.camera_id
 			left join cctv.zones as z on z.zone_id = r.zone_id
 			left join cctv.zones as l on l.zone_id = r.line_id
+	), known as materialized (
+		select w.*
+		from rule as r
+			join unnest(memory.windows) as w using (rule_id, camera_id, version)
+		where w.begins_at <= r.from_at and w.ends_at > r.upto
+	), learned as materialized (
+		select w.*
+		from rule as r, cctv.rule_windows(r.rule_id, r.camera_id, r.version, r.from_at, r.upto) as w
+		where r.version is not null
+			and not exists (select from known as k where k.rule_id = r.rule_id and k.camera_id = r.camera_id)
 	), open as materialized (
-		select r.rule_id, r.camera_id, w.begins_at, w.ends_at
-		from rule as r, cctv.rule_windows(r.rule_id, r.camera_id, r.from_at, r.upto) as w
-		where r.scheduled
+		select * from known where is_on
+		union all
+		select * from learned where is_on
 	), sight as materialized (
 		-- What concerns a rule, and is not over for it.
-		select r.rule_id, r.remembers, r.scheduled, r.min_dwell, r.min_count, r.line, r.direction, r.cooldown,
+		select r.rule_id, r.remembers, r.version, r.min_dwell, r.min_count, r.line, r.direction, r.cooldown,
 			p.camera_id, p.track_id, p.at, p.label, p.confidence, p.x, p.y, p.w, p.h, p.stationary,
 			p.foot_x, p.foot_y, coalesce(r.shape @> point(p.foot_x, p.foot_y), true) as inside,
 			s as earlier
@@ -120,7 +146,7 @@ begin
 		where s.done is not true
 	), stay as materialized (
 		select s.*, (s.stay).holds as holds, (s.stay).entered_at as entered_at,
-			not s.scheduled or exists (
+			s.version is null or exists (
 				select from open as o
 				where o.rule_id = s.rule_id and o.camera_id = s.camera_id
 					and o.begins_at <= s.at and o.ends_at > s.at) as on_schedule
@@ -191,8 +217,9 @@ begin
 					(h.cooldown_state).last_at as last_at
 				from cooled as h
 				where h.cooldown > interval '0'
-				order by h.rule_id, h.camera_id, h.label, h.at desc, h.track_id desc) as d)
-		into hits, memory.states, memory.crowds, memory.cooldowns;
+				order by h.rule_id, h.camera_id, h.label, h.at desc, h.track_id desc) as d),
+		(select array_agg(l::cctv.rule_window) from learned as l join rule as r using (rule_id, camera_id) where l.ends_at > r.upto)
+		into hits, memory.states, memory.crowds, memory.cooldowns, memory.windows;
 end
 $$;
 comment on function cctv.fold_reports(cctv.alert_rules[], cctv.report[], cctv.rule_memory) is

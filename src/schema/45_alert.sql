@@ -156,7 +156,8 @@ begin
 	memory := row(
 		(select array_agg(s) from cctv.rule_state as s where s.track_id in (select p.track_id from unnest(reports) as p)),
 		(select array_agg(c) from cctv.crowd_state as c where c.camera_id = any (cameras)),
-		(select array_agg(d) from cctv.rule_cooldown as d where d.camera_id = any (cameras)))::cctv.rule_memory;
+		(select array_agg(d) from cctv.rule_cooldown as d where d.camera_id = any (cameras)),
+		(select array_agg(w) from cctv.rule_window as w where w.camera_id = any (cameras)))::cctv.rule_memory;
 	select * into folded from cctv.fold_reports(rules, reports, memory);
 	memory := folded.memory;
 	if memory.states is not null then
@@ -170,6 +171,13 @@ begin
 		insert into cctv.crowd_state
 			select * from unnest(memory.crowds)
 			on conflict (rule_id, camera_id) do update set members = excluded.members;
+	end if;
+	if memory.windows is not null then
+		insert into cctv.rule_window
+			select * from unnest(memory.windows)
+			on conflict (rule_id, camera_id) do update
+				set version = excluded.version, begins_at = excluded.begins_at, ends_at = excluded.ends_at,
+					is_on = excluded.is_on;
 	end if;
 	perform cctv.remember_cooldowns(memory.cooldowns);
 	return cctv.raise_alerts(folded.hits, rules, reports, notify);

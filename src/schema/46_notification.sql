@@ -40,12 +40,14 @@ comment on column cctv.notification_reads.notification_id is 'Notification';
 comment on column cctv.notification_reads.read_at is 'When it said so';
 
 -- What cctv_notification carries.
-create function cctv.notification_payload(notification cctv.notifications) returns text
+create function cctv.notification_payload(
+	notification cctv.notifications,
+	detail text default current_setting('cctv.notify_detail', true)) returns text
 	language sql stable
 	set search_path = pg_catalog, pg_temp
 	set timezone = 'UTC'
 	as $$
-	select case current_setting('cctv.notify_detail', true)
+	select case detail
 		when 'id' then row_to_json(brief)
 		else row_to_json(full_)
 	end::text
@@ -55,7 +57,7 @@ create function cctv.notification_payload(notification cctv.notifications) retur
 				(select c.name from cctv.cameras as c where c.camera_id = notification.camera_id) as camera,
 				notification.alert_id, left(notification.message, 500) as message, notification.at) as full_
 $$;
-comment on function cctv.notification_payload(cctv.notifications) is
+comment on function cctv.notification_payload(cctv.notifications, text) is
 	'Payload of a notification on cctv_notification, one JSON object';
 
 -- Store notifications and tell listeners.  Only kind, topic, camera_id, alert_id

@@ -185,7 +185,8 @@ begin
 					select d from unnest(memory.cooldowns) as d
 					where not exists (
 						select from unnest((folded.memory).cooldowns) as n
-						where n.camera_id = d.camera_id and n.label = d.label)) as d))::cctv.rule_memory;
+						where n.camera_id = d.camera_id and n.label = d.label)) as d),
+				(folded.memory).windows)::cctv.rule_memory;
 		end if;
 		exit when next_upto >= upto;
 		seen_upto := next_upto;

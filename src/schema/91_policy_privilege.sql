@@ -5,6 +5,7 @@ alter table cctv.event_counter owner to cctv_worker;
 alter table cctv.rule_state owner to cctv_worker;
 alter table cctv.crowd_state owner to cctv_worker;
 alter table cctv.rule_cooldown owner to cctv_worker;
+alter table cctv.rule_window owner to cctv_worker;
 alter table cctv.alert_zones owner to cctv_worker;
 alter table cctv.alerts_hourly owner to cctv_worker;
 alter view cctv.v_alert_zones owner to cctv_worker;
@@ -26,10 +27,11 @@ grant execute on function
 	cctv.schedules_of(integer, text, integer),
 	cctv.zone_of(cctv.schedules, integer),
 	cctv.is_scheduled(integer, text, timestamptz, integer),
-	cctv.notification_payload(cctv.notifications),
+	cctv.notification_payload(cctv.notifications, text),
 	cctv.raise_notifications(cctv.notifications[], boolean),
 	cctv.notify_of_alerts(cctv.alerts[], boolean),
-	cctv.rule_windows(integer, integer, timestamptz, timestamptz),
+	cctv.schedules_version(integer, text),
+	cctv.rule_windows(integer, integer, text, timestamptz, timestamptz),
 	cctv.scheduled_until(integer, text, timestamptz, integer),
 	cctv.stay_step(cctv.stay, cctv.rule_state, timestamptz, real, real, boolean, interval, real[], text),
 	cctv.stay_after(cctv.rule_state, timestamptz, real, real, boolean, interval, real[], text),
