@@ -99,6 +99,11 @@ set local timezone = 'America/Los_Angeles';
 select is_on, until at time zone 'UTC' as until from cctv.schedule_at('anywhere', '2026-07-01 13:00+00') where action = 'run';
 set local timezone = 'UTC';
 
+-- Recording that is off otherwise is on by its schedules.
+select cctv.schedule('new york', 'record', 'daily', '06:00', '07:00') is not null as added;
+select * from cctv.schedule_at('new york', '2026-07-01 10:00+00') where action = 'record';
+select * from cctv.schedule_at('new york', '2026-07-01 11:00+00') where action = 'record';
+
 -- Cron, as pg_cron users write it.
 select expression, (cctv.parse_cron(expression)).*
 from unnest('{"0 18 * * mon-fri","*/15 8-18/2,22 1,15 JAN,jul-aug sun","5-7,6 0 $ 2 7","0 0 */2 * 1"}'::text[]) as expression;

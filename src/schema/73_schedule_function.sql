@@ -205,7 +205,12 @@ create function cctv.schedule_at(
 		a.wanted and cctv.is_scheduled(c.camera_id, a.action, t),
 		cctv.scheduled_until(c.camera_id, a.action, t)
 	from cctv.cameras as c,
-		lateral (values ('run', c.enabled), ('detect', c.detect)) as a (action, wanted)
+		lateral (values
+			('run', c.enabled),
+			('detect', c.detect),
+			-- Schedules of recording switch on what is off otherwise.
+			('record', c.record <> 'off' or exists (select from cctv.schedules_of(c.camera_id, 'record'))))
+			as a (action, wanted)
 	where c.camera_id = cctv.camera_id(camera)
 $$;
 comment on function cctv.schedule_at(integer, timestamptz) is
