@@ -93,8 +93,6 @@ create function cctv.fold_reports(
 	language plpgsql stable
 	set search_path = pg_catalog, pg_temp
 	set jit = off
-	-- A plan for ten reports is no good for ten thousand.
-	set plan_cache_mode = force_custom_plan
 	as $$
 begin
 	with camera as materialized (

@@ -139,6 +139,7 @@ comment on function cctv.remember_cooldowns(cctv.rule_cooldown[]) is 'Stores whe
 create function cctv.evaluate_rules(reports cctv.report[], notify boolean) returns bigint
 	language plpgsql
 	set search_path = pg_catalog, pg_temp
+	set plan_cache_mode = auto
 	as $$
 declare
 	cameras integer[];
@@ -158,6 +159,10 @@ begin
 		(select array_agg(c) from cctv.crowd_state as c where c.camera_id = any (cameras)),
 		(select array_agg(d) from cctv.rule_cooldown as d where d.camera_id = any (cameras)),
 		(select array_agg(w) from cctv.rule_window as w where w.camera_id = any (cameras)))::cctv.rule_memory;
+	-- An ordinary batch is over before a plan could be made for it; the plan of an
+	-- ordinary batch is no good for a large one.
+	perform set_config('plan_cache_mode',
+		case when cardinality(reports) <= 100 then 'force_generic_plan' else 'force_custom_plan' end, true);
 	select * into folded from cctv.fold_reports(rules, reports, memory);
 	memory := folded.memory;
 	if memory.states is not null then

@@ -118,6 +118,7 @@ comment on function cctv.acknowledge(bigint, text) is
 create function cctv.backtest(rule cctv.alert_rules, from_at timestamptz, upto timestamptz) returns setof cctv.hit
 	language plpgsql stable
 	set search_path = pg_catalog, pg_temp
+	set plan_cache_mode = force_custom_plan
 	as $$
 declare
 	rules cctv.alert_rules[];
