@@ -3,6 +3,7 @@
 -- PG_CCTV_TEST_VIDEO, below cctv.source_paths; else it is skipped, which
 -- expected/file_camera_1.out is.
 \set SHOW_CONTEXT never
+set client_min_messages = warning;
 \pset tuples_only on
 \set video `echo "$PG_CCTV_TEST_VIDEO"`
 

@@ -113,6 +113,13 @@ select count(*) from cctv.assign_engines(16);
 select cctv.ingest(jsonb_build_array(pg_temp.line(-1, 'a', 7, '2026-03-01 12:02:30Z',
 	pg_temp.closed('-1/2026-03-01/120200.000Z-continuous.mp4', '2026-03-01 12:02:00Z', 'continuous', '2026-03-01 12:02:30Z')))) as announced;
 select camera, state, ended_at from pg_temp.r where path like '%/120200%';
+-- Also when the camera has been removed.
+savepoint removed;
+select cctv.remove_camera(-2);
+select cctv.ingest(jsonb_build_array(pg_temp.line(-2, 'b', 3, '2026-03-01 12:02:20Z',
+	pg_temp.closed('-2/2026-03-01/120200.000Z-motion.mp4', '2026-03-01 12:02:00Z', 'motion', '2026-03-01 12:02:20Z')))) as announced;
+select camera, state, path from pg_temp.r where camera = 'yard';
+rollback to removed;
 -- What a killed engine left is mended by the next, whether its beginning was told
 -- or not; what was completed in order stays.
 savepoint found;

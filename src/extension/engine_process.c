@@ -333,9 +333,12 @@ take_line(CctvEngine *engine, const char *data, int length)
 
 	if (line.type == CCTV_LOG)
 		log_line(engine, &line);
-	else if (camera != NULL && camera->served)
+	else if (camera != NULL && (camera->served || line.type == CCTV_RECORDING))
 		cctv_ingest_line(engine->number, &line);
-	/* else the engine's heartbeat, or the last words of a camera that left it */
+	/*
+	 * Else the engine's heartbeat, or the last words of a camera that left it:
+	 * of those only the end of its recording matters still.
+	 */
 }
 
 /* Thousands of lines may come at once: what one leaves in memory goes with it. */

@@ -41,8 +41,8 @@ comment on column cctv.session_part.first_seq is 'Least sequence number';
 comment on column cctv.session_part.last_seq is 'Greatest sequence number';
 comment on column cctv.session_part.repeats is 'Does a sequence number come twice?';
 
--- Read and check a batch.  Lines of removed cameras are left out.  The days of
--- objects are those from first_day to last_day.
+-- Read and check a batch.  Lines of removed cameras are left out, except about
+-- their recordings.  The days of objects are those from first_day to last_day.
 create function cctv.read_lines(events jsonb, out lines cctv.event_line[], out types text[],
 		out first_day date, out last_day date)
 	language plpgsql
@@ -57,7 +57,7 @@ begin
 			using errcode = 'invalid_parameter_value';
 	end if;
 	select array_agg(row(l.n, l.type, l.camera_id, l.session, l.seq, l.at, c.url like '/%', l.body)::cctv.event_line
-			order by l.n) filter (where c.removed_at is null),
+			order by l.n) filter (where c.removed_at is null or l.type = 'recording'),
 			array_agg(distinct l.type collate "C"),
 			(min(l.at) filter (where l.type = 'objects'))::date,
 			(max(l.at) filter (where l.type = 'objects'))::date,
