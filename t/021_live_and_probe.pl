@@ -120,12 +120,12 @@ my $took = '';
 $node->psql('postgres', <<'SQL', stderr => \$took);
 do $$
 declare
-	begin timestamptz := clock_timestamp();
+	since timestamptz := clock_timestamp();
 begin
 	for i in 1 .. 30 loop
 		perform cctv.live_frame('porch');
 	end loop;
-	raise notice 'took %', extract(epoch from clock_timestamp() - begin);
+	raise notice 'took %', extract(epoch from clock_timestamp() - since);
 end
 $$;
 SQL

@@ -262,9 +262,9 @@ a_cut_picture_is_refused(void **state)
 static void
 too_many_pixels_are_refused_by_the_header(void **state)
 {
-	static const uint32_t sizes[][2] = {{20000, 20000},	  {IMAGE_MAX_SIDE + 1, 1},
-										{1, 100000},	  {10000, 5001},
-										{65535, 65535},	  {INT32_MAX, INT32_MAX}};
+	static const uint32_t sizes[][2] = {{20000, 20000}, {IMAGE_MAX_SIDE + 1, 1},
+										{1, 100000},	{10000, 5001},
+										{65535, 65535}, {INT32_MAX, INT32_MAX}};
 	AVFrame *frame;
 	ImageInfo info;
 
