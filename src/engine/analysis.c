@@ -15,16 +15,13 @@
 #include <string.h>
 
 #include "clock.h"
+#include "frame_search.h"
 #include "log.h"
 #include "motion.h"
-#include "region.h"
 #include "tracker.h"
 
 /* A stationary object is verified, and reported, this often. */
 #define STATIONARY_REPORT_US (10 * CLOCK_SECOND)
-
-/* The whole frame is searched at least this often while there is activity. */
-#define WHOLE_FRAME_US (3 * CLOCK_SECOND)
 
 /* A track goes on by sightings of this part of the confidence that starts one. */
 #define LOW_PART 0.5f
@@ -32,9 +29,6 @@
 /* A picture of a track is replaced by one that is better by this much, this often. */
 #define BETTER_PICTURE 1.15f
 #define PICTURE_US CLOCK_SECOND
-
-#define MAX_INPUTS 512
-#define MAX_BOXES (MOTION_MAX_CLUSTERS + TRACKER_MAX_TRACKS)
 
 /* A frame to search, and what moved in it. */
 typedef struct Job
@@ -47,17 +41,6 @@ typedef struct Job
 	int nclusters;
 	Box clusters[MOTION_MAX_CLUSTERS];
 } Job;
-
-/* What the search found, as the tracker takes it. */
-typedef struct Findings
-{
-	int ninputs;
-	TrackerInput inputs[MAX_INPUTS];
-	int nregions;
-	Box regions[REGION_MAX];
-	double inference_ms;
-	bool failed; /* no model could look */
-} Findings;
 
 /* What has been told of a track. */
 typedef struct Reported
@@ -89,7 +72,7 @@ struct Analysis
 	Job current;
 	Findings findings;
 	Tracker *tracker;
-	int64_t whole_us; /* when the whole frame was last searched */
+	SearchMemory memory;
 	int nreported;
 	Reported reported[TRACKER_MAX_TRACKS];
 
@@ -139,7 +122,7 @@ analysis_create(int camera_id, CameraPlan *plan, EventStream *events, Pool *pool
 	analysis->task = (PoolTask){.run = search, .arg = analysis, .camera_id = camera_id};
 	analysis->unpaced = camera_plan_unpaced(plan);
 	analysis->plan = camera_plan_ref(plan);
-	analysis->whole_us = INT64_MIN;
+	analysis->memory = SEARCH_MEMORY_EMPTY;
 	analysis->motion = motion_create(&plan->config->motion);
 	analysis->tracker = make_tracker(plan);
 	if (analysis->motion == NULL || analysis->tracker == NULL)
@@ -299,6 +282,7 @@ report_seen(Analysis *analysis, const CameraPlan *plan, const Job *job, double i
 								.confidence = track->confidence,
 								.box = track->box,
 								.stationary = track->stationary,
+								.attributes = &track->attributes,
 								.first = first,
 								.since_us = track->first_us};
 		if (first && pictures)
@@ -368,86 +352,21 @@ end_job(Analysis *analysis)
 	pthread_mutex_unlock(&analysis->lock);
 }
 
-/* Where to search: around what moves and what is tracked, or (0) everywhere. */
-static int
-plan_regions(Analysis *analysis, const CameraPlan *plan, const Job *job,
-			 PixelRect regions[REGION_MAX])
-{
-	const ModelConfig *model = model_config(plan->models[0]);
-	const Track *tracks;
-	int ntracks = tracker_tracks(analysis->tracker, &tracks);
-	Box boxes[MAX_BOXES];
-	int nboxes = 0;
-	int nregions = 0;
-
-	for (int i = 0; i < job->nclusters; i++)
-		boxes[nboxes++] = job->clusters[i];
-	for (int i = 0; i < ntracks && nboxes < MAX_BOXES; i++)
-		boxes[nboxes++] = tracks[i].box;
-	if (!job->calibrating && analysis->whole_us != INT64_MIN &&
-		job->at_us - analysis->whole_us < WHOLE_FRAME_US)
-		nregions = region_plan(job->frame->width, job->frame->height, model->input_width,
-							   model->input_height, boxes, nboxes, REGION_MAX, regions);
-	if (nregions == 0)
-		analysis->whole_us = job->at_us;
-	return nregions;
-}
-
-/* Run one model over the job's regions, and keep what the camera asks for. */
-static bool
-run_model(Analysis *analysis, const CameraPlan *plan, int index, const PixelRect *regions,
-		  int nregions, Workspace *workspace, char *reason, size_t reason_size)
-{
-	Findings *found = &analysis->findings;
-	Detector *detector = model_detector(plan->models[index], reason, reason_size);
-	ObjectList objects;
-	int64_t start_us = clock_monotonic_us();
-
-	if (detector == NULL)
-		return false;
-	if (detector_run(detector, workspace, analysis->current.frame, regions, nregions, &objects,
-					 reason, reason_size) != 0)
-	{
-		log_warning("model %s failed: %s", detector_name(detector), reason);
-		return false;
-	}
-	found->inference_ms += (clock_monotonic_us() - start_us) / 1000.0;
-	for (int i = 0; i < objects.count && found->ninputs < MAX_INPUTS; i++)
-	{
-		const Object *object = &objects.items[i];
-
-		if (camera_plan_wants(plan, detector_label(detector, object->label)))
-			found->inputs[found->ninputs++] = (TrackerInput){.box = object->box,
-															 .confidence = object->confidence,
-															 .label = object->label,
-															 .model = index};
-	}
-	return true;
-}
-
 /* Search the current job's frame with every model of the camera. */
 static void
 find_objects(Analysis *analysis, const CameraPlan *plan, Workspace *workspace)
 {
 	Findings *found = &analysis->findings;
 	const Job *job = &analysis->current;
-	PixelRect regions[REGION_MAX];
+	SearchFrame frame = {.frame = job->frame,
+						 .at_us = job->at_us,
+						 .whole = job->calibrating,
+						 .clusters = job->clusters,
+						 .nclusters = job->nclusters};
 	char notice[ANALYSIS_NOTICE];
-	char reason[256] = "";
 
-	found->ninputs = 0;
-	found->inference_ms = 0;
-	found->failed = true;
-	found->nregions = plan->nmodels > 0 ? plan_regions(analysis, plan, job, regions) : 0;
-	for (int i = 0; i < found->nregions; i++)
-		found->regions[i] = (Box){.x = (float) regions[i].x / job->frame->width,
-								  .y = (float) regions[i].y / job->frame->height,
-								  .w = (float) regions[i].w / job->frame->width,
-								  .h = (float) regions[i].h / job->frame->height};
-	for (int i = 0; i < plan->nmodels; i++)
-		if (run_model(analysis, plan, i, regions, found->nregions, workspace, reason,
-					  sizeof(reason)))
-			found->failed = false;
+	frame.ntracks = tracker_tracks(analysis->tracker, &frame.tracks);
+	frame_search(plan, &frame, &analysis->memory, workspace, found);
 	if (!found->failed)
 	{
 		analysis->counters->inferences++;
@@ -455,8 +374,8 @@ find_objects(Analysis *analysis, const CameraPlan *plan, Workspace *workspace)
 	}
 	if (plan->problem[0] != '\0')
 		snprintf(notice, sizeof(notice), "no objects: %s", plan->problem);
-	else if (reason[0] != '\0')
-		snprintf(notice, sizeof(notice), "no objects: %s", reason);
+	else if (found->reason[0] != '\0')
+		snprintf(notice, sizeof(notice), "no objects: %s", found->reason);
 	else
 		notice[0] = '\0';
 	pthread_mutex_lock(&analysis->lock);
@@ -480,7 +399,8 @@ idle(Analysis *analysis, int64_t at_us)
 static bool
 worth_a_search(const Analysis *analysis, bool moving, bool calibrating, int64_t at_us)
 {
-	return moving || calibrating || tracker_due(analysis->tracker, at_us, STATIONARY_REPORT_US);
+	return moving || calibrating || tracker_due(analysis->tracker, at_us, STATIONARY_REPORT_US) ||
+		   frame_search_due(analysis->plan, &analysis->memory, at_us);
 }
 
 /* What a detector thread does for a camera: the newest frame that waits. */
@@ -621,7 +541,7 @@ analysis_cut(Analysis *analysis, int64_t at_us, bool renumber)
 	if (analysis->moving)
 		event_motion(analysis->events, at_us, false, 0);
 	analysis->moving = false;
-	analysis->whole_us = INT64_MIN;
+	analysis->memory = SEARCH_MEMORY_EMPTY;
 	motion_reset(analysis->motion);
 	if (renumber && (fresh = make_tracker(analysis->plan)) != NULL)
 	{

@@ -38,10 +38,10 @@ run_detector(void *arg, Workspace *workspace)
 static json_t *
 describe_object(const Detector *detector, const Object *object)
 {
-	return json_pack("{s:s, s:f, s:[f,f,f,f], s:{}}", "label",
+	return json_pack("{s:s, s:f, s:[f,f,f,f], s:o}", "label",
 					 detector_label(detector, object->label), "confidence", object->confidence,
 					 "box", object->box.x, object->box.y, object->box.w, object->box.h,
-					 "attributes");
+					 "attributes", attributes_json(&object->attributes));
 }
 
 static json_t *

@@ -10,20 +10,20 @@
 #include <stdio.h>
 
 static int
-decode(const Tensor *outputs, int noutputs, int nlabels, float min_confidence,
-	   Candidates *candidates, char *error, size_t error_size)
+decode(const Tensor *outputs, int noutputs, const DecodeRequest *request, Candidates *candidates,
+	   char *error, size_t error_size)
 {
-	const Tensor *boxes = find_output(outputs, noutputs, "boxes");
-	const Tensor *scores = find_output(outputs, noutputs, "scores");
+	int nlabels = request->nlabels;
+	const Tensor *scores;
+	const Tensor *boxes =
+		need_output(outputs, noutputs, "boxes", 3, (const int64_t[]){1, 0, 4}, error, error_size);
 
-	if (boxes == NULL || scores == NULL || boxes->ndims != 3 || scores->ndims != 3 ||
-		boxes->dims[0] != 1 || scores->dims[0] != 1 || boxes->dims[1] != scores->dims[1] ||
-		boxes->dims[2] != 4)
-	{
-		snprintf(error, error_size,
-				 "an efficientdet model has outputs boxes [1, N, 4] and scores [1, N, labels]");
+	if (boxes == NULL)
 		return -1;
-	}
+	scores = need_output(outputs, noutputs, "scores", 3, (const int64_t[]){1, boxes->dims[1], 0},
+						 error, error_size);
+	if (scores == NULL)
+		return -1;
 	if (scores->dims[2] != nlabels)
 	{
 		snprintf(error, error_size, "the model scores %lld labels, but %d are named",
@@ -35,14 +35,13 @@ decode(const Tensor *outputs, int noutputs, int nlabels, float min_confidence,
 	{
 		const float *score = scores->data + i * nlabels;
 		const float *box = boxes->data + i * 4;
-		Object object;
+		Object object = {0};
 
-		object.label = 0;
 		for (int label = 1; label < nlabels; label++)
 			if (score[label] > score[object.label])
 				object.label = label;
 		object.confidence = score[object.label];
-		if (!(object.confidence >= min_confidence))
+		if (!(object.confidence >= request->min_confidence))
 			continue;
 		object.box.x = box[1];
 		object.box.y = box[0];
@@ -54,7 +53,7 @@ decode(const Tensor *outputs, int noutputs, int nlabels, float min_confidence,
 }
 
 const DecodeKind decode_efficientdet = {
-	.name = "efficientdet",
-	.input = {.fit = FIT_TOP_LEFT, .pad = 127, .mean = 127, .scale = 1 / 128.0f},
+	.traits = {.name = "efficientdet", .options = OPTIONS_TENSOR},
+	.input = {.fit = FIT_TOP_LEFT, .pad = 127, STYLE_CHANNELS(127, 1 / 128.0f)},
 	.decode = decode,
 };

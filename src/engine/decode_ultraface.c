@@ -10,34 +10,33 @@
 #include <stdio.h>
 
 static int
-decode(const Tensor *outputs, int noutputs, int nlabels, float min_confidence,
-	   Candidates *candidates, char *error, size_t error_size)
+decode(const Tensor *outputs, int noutputs, const DecodeRequest *request, Candidates *candidates,
+	   char *error, size_t error_size)
 {
-	const Tensor *boxes = find_output(outputs, noutputs, "boxes");
-	const Tensor *scores = find_output(outputs, noutputs, "scores");
+	const Tensor *scores;
+	const Tensor *boxes =
+		need_output(outputs, noutputs, "boxes", 3, (const int64_t[]){1, 0, 4}, error, error_size);
 
-	if (boxes == NULL || scores == NULL || boxes->ndims != 3 || scores->ndims != 3 ||
-		boxes->dims[0] != 1 || scores->dims[0] != 1 || boxes->dims[1] != scores->dims[1] ||
-		boxes->dims[2] != 4 || scores->dims[2] != 2)
-	{
-		snprintf(error, error_size,
-				 "an ultraface model has outputs boxes [1, N, 4] and scores [1, N, 2]");
+	if (boxes == NULL)
 		return -1;
-	}
-	if (nlabels != 1)
+	scores = need_output(outputs, noutputs, "scores", 3, (const int64_t[]){1, boxes->dims[1], 2},
+						 error, error_size);
+	if (scores == NULL)
+		return -1;
+	if (request->nlabels != 1)
 	{
-		snprintf(error, error_size, "an ultraface model has one label, but %d are named", nlabels);
+		snprintf(error, error_size, "an ultraface model has one label, but %d are named",
+				 request->nlabels);
 		return -1;
 	}
 
 	for (int64_t i = 0; i < boxes->dims[1]; i++)
 	{
 		const float *box = boxes->data + i * 4;
-		Object object;
+		Object object = {0};
 
-		object.label = 0;
 		object.confidence = scores->data[i * 2 + 1];
-		if (!(object.confidence >= min_confidence))
+		if (!(object.confidence >= request->min_confidence))
 			continue;
 		object.box.x = box[0];
 		object.box.y = box[1];
@@ -49,7 +48,7 @@ decode(const Tensor *outputs, int noutputs, int nlabels, float min_confidence,
 }
 
 const DecodeKind decode_ultraface = {
-	.name = "ultraface",
-	.input = {.fit = FIT_STRETCH, .mean = 127, .scale = 1 / 128.0f},
+	.traits = {.name = "ultraface", .options = OPTIONS_TENSOR, .faces = true},
+	.input = {.fit = FIT_STRETCH, STYLE_CHANNELS(127, 1 / 128.0f)},
 	.decode = decode,
 };

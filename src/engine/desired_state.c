@@ -14,6 +14,7 @@
 #include <jansson.h>
 
 #include "clock.h"
+#include "detector_kind.h"
 #include "url.h"
 
 #define MAX_NAME 255
@@ -196,11 +197,14 @@ read_settings(Reader *reader, Settings *settings)
 
 /* The file of a model: below models_dir, never elsewhere by "..". */
 static char *
-model_path(Reader *reader, const char *models_dir)
+model_path(Reader *reader, const char *kind, const char *models_dir)
 {
+	const KindTraits *traits = kind != NULL ? find_kind_traits(kind) : NULL;
 	char *file = read_string(reader, "file", MAX_PATH, NULL);
 	char *path = NULL;
 
+	if (file == NULL && traits != NULL && traits->no_file)
+		return NULL;
 	if (file == NULL || *file == '\0' || *file == '/' || strcmp(file, "..") == 0 ||
 		strncmp(file, "../", 3) == 0 || strstr(file, "/..") != NULL)
 		complain(reader, "file must be a path relative to the models' directory");
@@ -217,6 +221,7 @@ model_config_read(json_t *object, const char *models_dir, char *error, size_t er
 {
 	Reader reader = {.object = object};
 	ModelConfig *model = calloc(1, sizeof(*model));
+	char reason[128];
 
 	if (model == NULL)
 	{
@@ -227,7 +232,7 @@ model_config_read(json_t *object, const char *models_dir, char *error, size_t er
 	model->name = read_string(&reader, "name", MAX_LABEL, NULL);
 	model->kind = read_string(&reader, "kind", MAX_LABEL, NULL);
 	model->runtime = read_string(&reader, "runtime", MAX_LABEL, "auto");
-	model->path = model_path(&reader, models_dir);
+	model->path = model_path(&reader, model->kind, models_dir);
 	model->input_width = read_integer(&reader, "input_width", 0, 4096, 0);
 	model->input_height = read_integer(&reader, "input_height", 0, 4096, 0);
 	read_strings(&reader, "labels", CAMERA_MAX_LABELS, MAX_LABEL, &model->labels);
@@ -235,6 +240,9 @@ model_config_read(json_t *object, const char *models_dir, char *error, size_t er
 	model->nms_iou = read_number(&reader, "nms_iou", 0, 1, 0.5);
 	if (model->name == NULL || model->kind == NULL || model->labels.count == 0)
 		complain(&reader, "name, kind and labels are needed");
+	else if (!model_options_read(value_of(&reader, "options"), model->kind, &model->options, reason,
+								 sizeof(reason)))
+		complain(&reader, "%s", reason);
 	if (reader.problem == NULL)
 		return model;
 	snprintf(error, error_size, "%s", reader.problem);
@@ -594,5 +602,5 @@ model_config_equal(const ModelConfig *a, const ModelConfig *b)
 		   strings_equal(a->path, b->path) && strings_equal(a->runtime, b->runtime) &&
 		   a->input_width == b->input_width && a->input_height == b->input_height &&
 		   string_lists_equal(&a->labels, &b->labels) && a->min_confidence == b->min_confidence &&
-		   a->nms_iou == b->nms_iou;
+		   a->nms_iou == b->nms_iou && model_options_equal(&a->options, &b->options);
 }

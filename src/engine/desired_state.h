@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 #include "log.h"
+#include "model_options.h"
 #include "motion.h"
 
 #define CAMERA_MAX_MODELS 8
@@ -46,13 +47,14 @@ typedef struct ModelConfig
 	atomic_int references;
 	char *name;
 	char *kind;
-	char *path; /* absolute */
+	char *path; /* absolute; NULL: its kind has no file */
 	char *runtime;
 	int input_width;
 	int input_height;
 	StringList labels;
 	float min_confidence;
 	float nms_iou;
+	ModelOptions options;
 } ModelConfig;
 
 typedef enum RecordMode

@@ -1,37 +1,39 @@
 /*
  * detector.c
- *		Kinds of models, and runtimes that run them.
+ *		Loading a model, and finding objects with it in regions of a frame.
  *
- * A kind is how a model sees and speaks (detector_decode.h); a backend is the
- * library that runs it (detector_backend.h).  A new kind is one file and one
- * line in KINDS.
+ * A kind is how a model sees and speaks (detector_decode.h), and a backend the
+ * library that runs it (detector_backend.h); or the kind looks at pictures by
+ * itself (detector_picture.h).  The kinds are listed in detector_kind.c.
  */
 #include "detector.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "detector_backend.h"
 #include "detector_decode.h"
+#include "detector_picture.h"
 #include "nms.h"
 #include "preprocess.h"
-#include "region.h"
 
 #define REASON_SIZE 256
 /* An object this near to its region's edge may go on behind it; in fractions of the input. */
 #define EDGE 0.01f
 /* A cut object is dropped if another shows this share of it. */
 #define CUT_COVERED 0.6f
-
-static const DecodeKind *const KINDS[] = {&decode_efficientdet, &decode_ultraface};
+#define MAX_SIGHTINGS 2048
 
 struct Detector
 {
-	const DecodeKind *kind;
-	const Backend *backend;
+	const KindTraits *traits;
+	const DecodeKind *decode;	/* of a network, */
+	const Backend *backend;		/* with what runs it; */
+	const PictureKind *picture; /* or of something else */
 	void *model;
+	ModelOptions options;
+	int background; /* a label that is none, or -1 */
 	InputShape shape;
 	char runtime[64];
 	char *name;
@@ -54,42 +56,9 @@ struct Workspace
 	Preprocessor *preprocessor;
 	Candidates candidates; /* of one region */
 	int nsightings;
-	Sighting sightings[REGION_MAX * DETECTOR_MAX_OBJECTS];
-	Object objects[REGION_MAX * DETECTOR_MAX_OBJECTS];
+	Sighting sightings[MAX_SIGHTINGS];
+	Object objects[MAX_SIGHTINGS];
 };
-
-void
-candidates_add(Candidates *candidates, const Object *object)
-{
-	const Box *box = &object->box;
-
-	if (!isfinite(box->x) || !isfinite(box->y) || !isfinite(box->w) || !isfinite(box->h))
-		return;
-	if (candidates->count == CANDIDATES_MAX)
-	{
-		sort_objects(candidates->items, candidates->count);
-		candidates->count = CANDIDATES_MAX / 2;
-	}
-	candidates->items[candidates->count++] = *object;
-}
-
-const Tensor *
-find_output(const Tensor *outputs, int noutputs, const char *name)
-{
-	for (int i = 0; i < noutputs; i++)
-		if (strcmp(outputs[i].name, name) == 0)
-			return &outputs[i];
-	return NULL;
-}
-
-static const DecodeKind *
-find_kind(const char *name)
-{
-	for (size_t i = 0; i < sizeof(KINDS) / sizeof(KINDS[0]); i++)
-		if (strcmp(KINDS[i]->name, name) == 0)
-			return KINDS[i];
-	return NULL;
-}
 
 /* Without VNNI the int8 kernels saturate on x86, and lose objects; elsewhere they are untried. */
 static bool
@@ -135,11 +104,27 @@ open_model(Detector *detector, const Backend *backend, const char *path, const M
 {
 	InputShape shape = {TENSOR_FLOAT_NCHW, spec->input_width, spec->input_height};
 
+	if (path == NULL)
+	{
+		snprintf(error, error_size, "it has no file");
+		return false;
+	}
 	detector->model = backend->open(path, &shape, detector->runtime, sizeof(detector->runtime),
 									error, error_size);
 	detector->backend = backend;
 	detector->shape = shape;
 	return detector->model != NULL;
+}
+
+static DecodeRequest
+decode_request(const Detector *detector, float min_confidence)
+{
+	return (DecodeRequest){.nlabels = detector->nlabels,
+						   .min_confidence = min_confidence,
+						   .background = detector->background,
+						   .input_width = detector->shape.width,
+						   .input_height = detector->shape.height,
+						   .options = &detector->options};
 }
 
 /* Run the model once on an empty picture: its outputs must be what the kind decodes. */
@@ -149,6 +134,7 @@ try_model(Detector *detector, char *error, size_t error_size)
 	size_t samples = (size_t) 3 * detector->shape.width * detector->shape.height;
 	void *input = calloc(samples, sizeof(float));
 	Candidates *candidates = calloc(1, sizeof(*candidates));
+	DecodeRequest request = decode_request(detector, 1);
 	Inference inference = {0};
 	bool ok = false;
 
@@ -156,8 +142,8 @@ try_model(Detector *detector, char *error, size_t error_size)
 		snprintf(error, error_size, "out of memory");
 	else if (detector->backend->run(detector->model, input, &inference, error, error_size) == 0)
 	{
-		ok = detector->kind->decode(inference.outputs, inference.noutputs, detector->nlabels, 1,
-									candidates, error, error_size) == 0;
+		ok = detector->decode->decode(inference.outputs, inference.noutputs, &request, candidates,
+									  error, error_size) == 0;
 		detector->backend->release(detector->model, &inference);
 	}
 	free(input);
@@ -173,7 +159,7 @@ open_int8(Detector *detector, const ModelSpec *spec)
 	char *path;
 	bool ok;
 
-	if (spec->no_int8 || !int8_is_fast())
+	if (spec->path == NULL || spec->no_int8 || !int8_is_fast())
 		return false;
 	path = int8_path(spec->path);
 	if (path == NULL)
@@ -200,9 +186,33 @@ open_float(Detector *detector, const Backend *backend, const ModelSpec *spec, ch
 		   try_model(detector, error, error_size);
 }
 
+/* Open a kind that looks at pictures by itself. */
+static bool
+open_picture(Detector *detector, const ModelSpec *spec, char *error, size_t error_size)
+{
+	const PictureKind *kind = detector->picture;
+
+	detector->shape = (InputShape){TENSOR_UINT8_GREY, spec->input_width, spec->input_height};
+	/* Its picture has no bars: only what the region fills is shown. */
+	detector->options.input.fit = FIT_TOP_LEFT;
+	if (spec->input_width < 1 || spec->input_height < 1)
+		snprintf(error, error_size, "the size of its input must be given");
+	else if (spec->nlabels != 1)
+		snprintf(error, error_size, "a model of kind %s has one label, but %d are named",
+				 kind->traits.name, spec->nlabels);
+	else if (spec->runtime != NULL && strcmp(spec->runtime, "onnxruntime") == 0)
+		snprintf(error, error_size, "kind %s does not run in onnxruntime", kind->traits.name);
+	else if (spec->path == NULL && !kind->traits.no_file)
+		snprintf(error, error_size, "it has no file");
+	else
+		detector->model = kind->open(spec->path, &detector->options, detector->runtime,
+									 sizeof(detector->runtime), error, error_size);
+	return detector->model != NULL;
+}
+
 /* Try the runtimes that the spec allows. */
 static bool
-open_any(Detector *detector, const ModelSpec *spec, char *error, size_t error_size)
+open_network(Detector *detector, const ModelSpec *spec, char *error, size_t error_size)
 {
 	const char *runtime = spec->runtime != NULL ? spec->runtime : "auto";
 	bool automatic = strcmp(runtime, "auto") == 0;
@@ -227,17 +237,37 @@ open_any(Detector *detector, const ModelSpec *spec, char *error, size_t error_si
 }
 
 static bool
+open_any(Detector *detector, const ModelSpec *spec, char *error, size_t error_size)
+{
+	if (detector->options.background[0] != '\0' && detector->background < 0)
+	{
+		snprintf(error, error_size, "option background is no label of it: \"%s\"",
+				 detector->options.background);
+		return false;
+	}
+	if (detector->picture != NULL)
+		return open_picture(detector, spec, error, error_size);
+	return open_network(detector, spec, error, error_size);
+}
+
+static bool
 copy_spec(Detector *detector, const ModelSpec *spec)
 {
 	detector->min_confidence = spec->min_confidence;
 	detector->nms_iou = spec->nms_iou;
+	detector->options = spec->options != NULL ? *spec->options : model_options_default(spec->kind);
+	detector->background = -1;
 	detector->name = strdup(spec->name);
 	detector->labels = calloc(spec->nlabels, sizeof(*detector->labels));
 	if (detector->name == NULL || detector->labels == NULL)
 		return false;
 	for (; detector->nlabels < spec->nlabels; detector->nlabels++)
 	{
-		detector->labels[detector->nlabels] = strdup(spec->labels[detector->nlabels]);
+		const char *label = spec->labels[detector->nlabels];
+
+		if (strcmp(label, detector->options.background) == 0)
+			detector->background = detector->nlabels;
+		detector->labels[detector->nlabels] = strdup(label);
 		if (detector->labels[detector->nlabels] == NULL)
 			return false;
 	}
@@ -248,10 +278,10 @@ Detector *
 detector_open(const ModelSpec *spec, char *error, size_t error_size)
 {
 	char reason[REASON_SIZE] = "out of memory";
-	const DecodeKind *kind = find_kind(spec->kind);
+	const KindTraits *traits = find_kind_traits(spec->kind);
 	Detector *detector;
 
-	if (kind == NULL)
+	if (traits == NULL)
 	{
 		snprintf(error, error_size, "model \"%s\" is of unknown kind \"%s\"", spec->name,
 				 spec->kind);
@@ -265,7 +295,11 @@ detector_open(const ModelSpec *spec, char *error, size_t error_size)
 	}
 	detector = calloc(1, sizeof(*detector));
 	if (detector != NULL)
-		detector->kind = kind;
+	{
+		detector->traits = traits;
+		detector->decode = find_decode_kind(spec->kind);
+		detector->picture = find_picture_kind(spec->kind);
+	}
 	if (detector == NULL || !copy_spec(detector, spec) ||
 		!open_any(detector, spec, reason, sizeof(reason)))
 	{
@@ -281,7 +315,9 @@ detector_close(Detector *detector)
 {
 	if (detector == NULL)
 		return;
-	if (detector->model != NULL)
+	if (detector->model != NULL && detector->picture != NULL)
+		detector->picture->close(detector->model);
+	else if (detector->model != NULL)
 		detector->backend->close(detector->model);
 	for (int i = 0; i < detector->nlabels; i++)
 		free(detector->labels[i]);
@@ -361,6 +397,21 @@ is_cut(const Box *box, const Letterbox *picture, const InputShape *shape, const 
 		   (region->y + region->h < frame->height && box->y + box->h > bottom - EDGE);
 }
 
+/* Put the landmarks, points of the input, into the frame. */
+static void
+place_landmarks(Attributes *attributes, const Letterbox *picture, const InputShape *shape,
+				const PixelRect *region, const AVFrame *frame)
+{
+	for (int i = 0; attributes->has_landmarks && i < ATTRIBUTES_LANDMARKS; i++)
+	{
+		Box point = {attributes->landmarks[i][0], attributes->landmarks[i][1], 0, 0};
+
+		point = letterbox_to_frame(picture, shape, &point, region, frame->width, frame->height);
+		attributes->landmarks[i][0] = point.x;
+		attributes->landmarks[i][1] = point.y;
+	}
+}
+
 /* Take the candidates of a region over as sightings in the frame. */
 static void
 collect(const Detector *detector, Workspace *workspace, const AVFrame *frame,
@@ -373,38 +424,72 @@ collect(const Detector *detector, Workspace *workspace, const AVFrame *frame,
 	{
 		Sighting *sighting = &workspace->sightings[workspace->nsightings];
 
+		if (workspace->nsightings == MAX_SIGHTINGS)
+			return;
 		sighting->object = candidates->items[i];
 		sighting->region = index;
-		sighting->cut = is_cut(&sighting->object.box, picture, &detector->shape, region, frame);
+		sighting->cut = !detector->traits->one_per_region &&
+						is_cut(&sighting->object.box, picture, &detector->shape, region, frame);
 		sighting->object.box =
 			letterbox_to_frame(picture, &detector->shape, &candidates->items[i].box, region,
 							   frame->width, frame->height);
+		place_landmarks(&sighting->object.attributes, picture, &detector->shape, region, frame);
 		if (box_area(&sighting->object.box) > 0)
 			workspace->nsightings++;
 	}
+}
+
+/* Run a network on the tensor of a region. */
+static int
+run_network(Detector *detector, Workspace *workspace, const void *input, char *error,
+			size_t error_size)
+{
+	DecodeRequest request = decode_request(detector, detector->min_confidence);
+	Inference inference;
+	int result;
+
+	if (detector->backend->run(detector->model, input, &inference, error, error_size) < 0)
+		return -1;
+	result = detector->decode->decode(inference.outputs, inference.noutputs, &request,
+									  &workspace->candidates, error, error_size);
+	detector->backend->release(detector->model, &inference);
+	return result;
+}
+
+/* Search the grey picture of a region, which then is all of the input. */
+static int
+run_picture(Detector *detector, Workspace *workspace, const void *input, Letterbox *letterbox,
+			char *error, size_t error_size)
+{
+	GreyPicture picture = {.pixels = input,
+						   .width = letterbox->w,
+						   .height = letterbox->h,
+						   .stride = detector->shape.width};
+
+	*letterbox = (Letterbox){0, 0, detector->shape.width, detector->shape.height};
+	return detector->picture->search(detector->model, &picture, detector->min_confidence,
+									 &workspace->candidates, error, error_size);
 }
 
 static int
 run_region(Detector *detector, Workspace *workspace, const AVFrame *frame, const PixelRect *region,
 		   int index, char *error, size_t error_size)
 {
-	Letterbox picture;
-	Inference inference;
+	Letterbox letterbox;
 	const void *input;
 	int result;
 
 	input = preprocess(workspace->preprocessor, frame, region, &detector->shape,
-					   &detector->kind->input, &picture, error, error_size);
-	if (input == NULL ||
-		detector->backend->run(detector->model, input, &inference, error, error_size) < 0)
+					   &detector->options.input, &letterbox, error, error_size);
+	if (input == NULL)
 		return -1;
 	workspace->candidates.count = 0;
-	result =
-		detector->kind->decode(inference.outputs, inference.noutputs, detector->nlabels,
-							   detector->min_confidence, &workspace->candidates, error, error_size);
-	detector->backend->release(detector->model, &inference);
+	if (detector->picture != NULL)
+		result = run_picture(detector, workspace, input, &letterbox, error, error_size);
+	else
+		result = run_network(detector, workspace, input, error, error_size);
 	if (result == 0)
-		collect(detector, workspace, frame, region, index, &picture);
+		collect(detector, workspace, frame, region, index, &letterbox);
 	return result;
 }
 
@@ -439,7 +524,10 @@ merge(const Detector *detector, Workspace *workspace, ObjectList *objects)
 		if (!sighting->cut || !is_shown_elsewhere(workspace, sighting))
 			workspace->objects[n++] = sighting->object;
 	}
-	n = nms(workspace->objects, n, detector->nms_iou);
+	if (detector->traits->one_per_region)
+		sort_objects(workspace->objects, n);
+	else
+		n = nms(workspace->objects, n, detector->nms_iou);
 	objects->count = n < DETECTOR_MAX_OBJECTS ? n : DETECTOR_MAX_OBJECTS;
 	memcpy(objects->items, workspace->objects, objects->count * sizeof(Object));
 }
@@ -471,7 +559,7 @@ detector_run(Detector *detector, Workspace *workspace, const AVFrame *frame,
 		regions = &whole;
 		nregions = 1;
 	}
-	for (int i = 0; i < nregions && i < REGION_MAX; i++)
+	for (int i = 0; i < nregions && i < DETECTOR_MAX_REGIONS; i++)
 	{
 		PixelRect region = clip_region(&regions[i], frame);
 

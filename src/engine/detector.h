@@ -13,16 +13,19 @@
 #include <libavutil/frame.h>
 
 #include "geometry.h"
+#include "model_options.h"
+#include "object.h"
 
 #define DETECTOR_MAX_OBJECTS 256
 #define DETECTOR_MAX_LABELS 256
+#define DETECTOR_MAX_REGIONS 16
 
 /* What a row of cctv.models says.  All strings are owned by the caller. */
 typedef struct ModelSpec
 {
 	const char *name;
 	const char *kind;			/* the decode: "efficientdet", ... */
-	const char *path;			/* absolute path of the weights */
+	const char *path;			/* absolute path of the weights; NULL for kinds without */
 	const char *runtime;		/* "onnxruntime", "opencv", or "auto" */
 	int			input_width;	/* 0: as the model says */
 	int			input_height;
@@ -31,14 +34,8 @@ typedef struct ModelSpec
 	float		min_confidence;
 	float		nms_iou;
 	bool		no_int8;		/* keep to the float weights where int8 ones are faster */
+	const ModelOptions *options;	/* NULL: the kind's defaults */
 }			ModelSpec;
-
-typedef struct Object
-{
-	Box			box;			/* of the whole frame, whatever the region */
-	float		confidence;
-	int			label;			/* index into the model's labels */
-}			Object;
 
 typedef struct ObjectList
 {
@@ -72,7 +69,7 @@ extern void workspace_free(Workspace *workspace);
 
 /*
  * Find the objects in the given regions of a frame (nregions = 0: the whole
- * frame), merged over regions by NMS, best first.  Any pixel format that
+ * frame; at most DETECTOR_MAX_REGIONS), merged over regions by NMS, best first.  Any pixel format that
  * swscale reads.  Returns 0, or -1 with a reason in error.  Any number of
  * threads may run one detector, each with its own workspace.
  */

@@ -154,21 +154,26 @@ settle_length(int64_t fixed, int *wanted)
 	return true;
 }
 
-/* Which of the two layouts the input has, and its size. */
+/* Which layout the input has, and its size. */
 static bool
 settle_shape(InputShape *shape, ONNXTensorElementDataType type, const int64_t *dims, size_t ndims,
 			 char *error, size_t error_size)
 {
-	bool nhwc = type == ONNX_TENSOR_ELEMENT_DATA_TYPE_UINT8;
+	bool bytes = type == ONNX_TENSOR_ELEMENT_DATA_TYPE_UINT8;
+	bool nhwc = ndims == 4 && dims[3] == 3 && (bytes || dims[1] != 3);
 
-	if (ndims != 4 || dims[nhwc ? 3 : 1] != 3 || dims[0] > 1 ||
-		(!nhwc && type != ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT))
+	if (ndims != 4 || dims[nhwc ? 3 : 1] != 3 || dims[0] > 1 || (bytes && !nhwc) ||
+		(!bytes && type != ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT))
 	{
 		snprintf(error, error_size,
-				 "the model's input is neither float [1, 3, H, W] nor uint8 [1, H, W, 3]");
+				 "the model's input is neither float [1, 3, H, W], float "
+				 "[1, H, W, 3] nor uint8 [1, H, W, 3]");
 		return false;
 	}
-	shape->layout = nhwc ? TENSOR_UINT8_NHWC : TENSOR_FLOAT_NCHW;
+	if (bytes)
+		shape->layout = TENSOR_UINT8_NHWC;
+	else
+		shape->layout = nhwc ? TENSOR_FLOAT_NHWC : TENSOR_FLOAT_NCHW;
 	if (!settle_length(dims[nhwc ? 1 : 2], &shape->height) ||
 		!settle_length(dims[nhwc ? 2 : 3], &shape->width))
 	{
@@ -292,23 +297,14 @@ wrap_input(const OnnxModel *model, const void *input, char *error, size_t error_
 	size_t samples = (size_t) 3 * shape->width * shape->height;
 	OrtValue *value = NULL;
 	OrtStatus *status;
+	int64_t planes[] = {1, 3, shape->height, shape->width};
+	int64_t packed[] = {1, shape->height, shape->width, 3};
+	bool bytes = shape->layout == TENSOR_UINT8_NHWC;
 
-	if (shape->layout == TENSOR_FLOAT_NCHW)
-	{
-		int64_t dims[] = {1, 3, shape->height, shape->width};
-
-		status = model->api->CreateTensorWithDataAsOrtValue(
-			model->memory, (void *) input, samples * sizeof(float), dims, 4,
-			ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT, &value);
-	}
-	else
-	{
-		int64_t dims[] = {1, shape->height, shape->width, 3};
-
-		status = model->api->CreateTensorWithDataAsOrtValue(
-			model->memory, (void *) input, samples, dims, 4, ONNX_TENSOR_ELEMENT_DATA_TYPE_UINT8,
-			&value);
-	}
+	status = model->api->CreateTensorWithDataAsOrtValue(
+		model->memory, (void *) input, bytes ? samples : samples * sizeof(float),
+		shape->layout == TENSOR_FLOAT_NCHW ? planes : packed, 4,
+		bytes ? ONNX_TENSOR_ELEMENT_DATA_TYPE_UINT8 : ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT, &value);
 	return succeeded(model->api, status, error, error_size) ? value : NULL;
 }
 

@@ -182,7 +182,9 @@ object_json(const EventObject *item)
 						json_pack("[f,f,f,f]", item->box.x, item->box.y, item->box.w, item->box.h));
 	json_object_set_new(object, "stationary", json_boolean(item->stationary));
 	json_object_set_new(object, "model", json_string(item->model));
-	json_object_set_new(object, "attributes", json_object());
+	json_object_set_new(object, "attributes",
+						item->attributes != NULL ? attributes_json(item->attributes)
+												 : json_object());
 	if (item->first)
 	{
 		set_time(object, "since", item->since_us);

@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "attributes.h"
 #include "event_queue.h"
 #include "geometry.h"
 #include "log.h"
@@ -35,6 +36,7 @@ typedef struct EventObject
 	float confidence;
 	Box box;
 	bool stationary;
+	const Attributes *attributes; /* NULL: none */
 	bool first; /* the track's first report: since_us, snapshot */
 	int64_t since_us;
 	const char *snapshot; /* NULL: none */

@@ -42,7 +42,8 @@ model_spec(const ModelConfig *config)
 					   .labels = (const char *const *) config->labels.items,
 					   .nlabels = config->labels.count,
 					   .min_confidence = config->min_confidence,
-					   .nms_iou = config->nms_iou};
+					   .nms_iou = config->nms_iou,
+					   .options = &config->options};
 }
 
 Model *

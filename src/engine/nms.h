@@ -5,7 +5,7 @@
 #ifndef CCTV_NMS_H
 #define CCTV_NMS_H
 
-#include "detector.h"
+#include "object.h"
 
 /* Two labels on boxes that overlap this much are one object all the same. */
 #define NMS_ANY_LABEL_IOU 0.85f

@@ -36,6 +36,7 @@ typedef struct Scaler
 	enum AVColorRange range;
 	int out_width;
 	int out_height;
+	enum AVPixelFormat out_format;
 	uint64_t used; /* turn of the last use */
 } Scaler;
 
@@ -147,7 +148,7 @@ scaler_fits(const Scaler *a, const Scaler *b)
 {
 	return a->width == b->width && a->height == b->height && a->format == b->format &&
 		   a->space == b->space && a->range == b->range && a->out_width == b->out_width &&
-		   a->out_height == b->out_height;
+		   a->out_height == b->out_height && a->out_format == b->out_format;
 }
 
 /* The formats that only say full range another way; swscale warns of them. */
@@ -174,7 +175,7 @@ make_scaler(const Scaler *wanted)
 	/* Bilinear scaling down averages over all the pixels it covers. */
 	struct SwsContext *context =
 		sws_getContext(wanted->width, wanted->height, wanted->format, wanted->out_width,
-					   wanted->out_height, AV_PIX_FMT_RGB24, SWS_BILINEAR, NULL, NULL, NULL);
+					   wanted->out_height, wanted->out_format, SWS_BILINEAR, NULL, NULL, NULL);
 
 	/* Fails for formats without colour space, harmlessly. */
 	if (context != NULL)
@@ -222,13 +223,27 @@ reserve(void **buffer, size_t *size, size_t wanted)
 	return *buffer != NULL;
 }
 
+/* Bytes of levels for each pixel. */
+static int
+samples_of(TensorLayout layout)
+{
+	return layout == TENSOR_UINT8_GREY ? 1 : 3;
+}
+
+static bool
+is_float(TensorLayout layout)
+{
+	return layout == TENSOR_FLOAT_NCHW || layout == TENSOR_FLOAT_NHWC;
+}
+
 /* Fill what the picture leaves free. */
 static void
 fill_bars(uint8_t *levels, const InputShape *shape, const Letterbox *picture, uint8_t pad)
 {
-	size_t stride = (size_t) shape->width * 3;
-	size_t left = (size_t) picture->x * 3;
-	size_t right = (size_t) (picture->x + picture->w) * 3;
+	size_t samples = samples_of(shape->layout);
+	size_t stride = shape->width * samples;
+	size_t left = picture->x * samples;
+	size_t right = (picture->x + picture->w) * samples;
 
 	memset(levels, pad, picture->y * stride);
 	for (int y = picture->y; y < picture->y + picture->h; y++)
@@ -242,19 +257,30 @@ fill_bars(uint8_t *levels, const InputShape *shape, const Letterbox *picture, ui
 
 /* Packed levels to planes of floats. */
 static void
-levels_to_float(float *restrict out, const uint8_t *restrict levels, size_t pixels, float mean,
-				float scale)
+levels_to_planes(float *restrict out, const uint8_t *restrict levels, size_t pixels,
+				 const InputStyle *style)
 {
-	float *restrict red = out;
-	float *restrict green = out + pixels;
-	float *restrict blue = out + 2 * pixels;
+	float *restrict first = out;
+	float *restrict second = out + pixels;
+	float *restrict third = out + 2 * pixels;
+	const float mean[3] = {style->mean[0], style->mean[1], style->mean[2]};
+	const float scale[3] = {style->scale[0], style->scale[1], style->scale[2]};
 
 	for (size_t i = 0; i < pixels; i++)
 	{
-		red[i] = ((float) levels[3 * i] - mean) * scale;
-		green[i] = ((float) levels[3 * i + 1] - mean) * scale;
-		blue[i] = ((float) levels[3 * i + 2] - mean) * scale;
+		first[i] = ((float) levels[3 * i] - mean[0]) * scale[0];
+		second[i] = ((float) levels[3 * i + 1] - mean[1]) * scale[1];
+		third[i] = ((float) levels[3 * i + 2] - mean[2]) * scale[2];
 	}
+}
+
+/* Packed levels to packed floats. */
+static void
+levels_to_float(float *restrict out, const uint8_t *restrict levels, size_t pixels,
+				const InputStyle *style)
+{
+	for (size_t i = 0; i < 3 * pixels; i++)
+		out[i] = ((float) levels[i] - style->mean[i % 3]) * style->scale[i % 3];
 }
 
 /* Point the view at the region; its planes stay the frame's. */
@@ -289,12 +315,21 @@ static bool
 scale_view(const AVFrame *view, struct SwsContext *context, uint8_t *levels,
 		   const InputShape *shape, const Letterbox *picture)
 {
-	int stride = shape->width * 3;
-	uint8_t *planes[4] = {levels + (ptrdiff_t) picture->y * stride + picture->x * 3};
+	int samples = samples_of(shape->layout);
+	int stride = shape->width * samples;
+	uint8_t *planes[4] = {levels + (ptrdiff_t) picture->y * stride + picture->x * samples};
 	int strides[4] = {stride};
 
 	return sws_scale(context, (const uint8_t *const *) view->data, view->linesize, 0, view->height,
 					 planes, strides) > 0;
+}
+
+static enum AVPixelFormat
+out_format(const InputShape *shape, const InputStyle *style)
+{
+	if (shape->layout == TENSOR_UINT8_GREY)
+		return AV_PIX_FMT_GRAY8;
+	return style->bgr ? AV_PIX_FMT_BGR24 : AV_PIX_FMT_RGB24;
 }
 
 const void *
@@ -310,7 +345,7 @@ preprocess(Preprocessor *preprocessor, const AVFrame *frame, const PixelRect *re
 
 	*letterbox = letterbox_fit(region->w, region->h, shape->width, shape->height, style->fit);
 	if (!reserve((void **) &preprocessor->levels, &preprocessor->levels_size, 3 * pixels + SLACK) ||
-		(shape->layout == TENSOR_FLOAT_NCHW &&
+		(is_float(shape->layout) &&
 		 !reserve((void **) &preprocessor->tensor, &preprocessor->tensor_size,
 				  3 * pixels * sizeof(float))) ||
 		view_region(view, frame, region) < 0)
@@ -328,6 +363,7 @@ preprocess(Preprocessor *preprocessor, const AVFrame *frame, const PixelRect *re
 	settle_range(&wanted);
 	wanted.out_width = letterbox->w;
 	wanted.out_height = letterbox->h;
+	wanted.out_format = out_format(shape, style);
 	context = find_scaler(preprocessor, &wanted);
 	if (context == NULL || !scale_view(view, context, preprocessor->levels, shape, letterbox))
 	{
@@ -338,12 +374,12 @@ preprocess(Preprocessor *preprocessor, const AVFrame *frame, const PixelRect *re
 		goto done;
 	}
 	/* After scaling, as swscale may write behind its rows. */
-	fill_bars(preprocessor->levels, shape, letterbox, style->pad);
+	fill_bars(preprocessor->levels, shape, letterbox, (uint8_t) style->pad);
 	tensor = preprocessor->levels;
-	if (shape->layout == TENSOR_FLOAT_NCHW)
+	if (is_float(shape->layout))
 	{
-		levels_to_float(preprocessor->tensor, preprocessor->levels, pixels, style->mean,
-						style->scale);
+		(shape->layout == TENSOR_FLOAT_NCHW ? levels_to_planes : levels_to_float)(
+			preprocessor->tensor, preprocessor->levels, pixels, style);
 		tensor = preprocessor->tensor;
 	}
 

@@ -12,23 +12,6 @@
 #include "geometry.h"
 #include "tensor.h"
 
-/* How a region is made to fit the input. */
-typedef enum Fit
-{
-	FIT_TOP_LEFT,				/* letterbox, picture at the top left */
-	FIT_CENTRED,				/* letterbox, picture in the middle */
-	FIT_STRETCH					/* aspect ratio given up */
-}			Fit;
-
-/* What a kind of model wants to see; always RGB. */
-typedef struct InputStyle
-{
-	Fit			fit;
-	uint8_t		pad;			/* the letterbox's bars, in levels */
-	float		mean;			/* a float tensor holds (level - mean) * scale */
-	float		scale;
-}			InputStyle;
-
 /* Where the picture lies in the input, in pixels of the input. */
 typedef struct Letterbox
 {

@@ -10,12 +10,16 @@
 #include "region.h"
 
 #include <math.h>
-#include <stdbool.h>
 
 #define MAX_BOXES 64	  /* more are folded into the last */
 #define CONTEXT 1.5f	  /* a detector wants to see around the object */
 #define WORTH_IT 0.75f	  /* of the whole frame's scale: above it the whole is as good */
 #define STEPS_PER_INPUT 8 /* sides come in few sizes, so that scalers are reused */
+
+#define UPPER 0.5f		   /* of a person: the head, and room for how it is held */
+#define WITHIN_MARGIN 0.2f /* of the object's shorter side */
+#define WITHIN_STEP 16	   /* pixels */
+#define ENLARGED 10.0f	   /* more shows no more */
 
 /* A group of boxes in pixels, with the context around each. */
 typedef struct Group
@@ -191,4 +195,30 @@ region_plan(int frame_width, int frame_height, int input_width, int input_height
 	if (covered >= (double) frame_width * frame_height)
 		return 0;
 	return n;
+}
+
+bool
+region_within(const Box *box, bool upper, int frame_width, int frame_height, int input_width,
+			  int input_height, PixelRect *region)
+{
+	float width = box->w * frame_width;
+	float height = box->h * frame_height;
+	float part = upper ? fminf(height, fmaxf(UPPER * height, width)) : height;
+	float margin = WITHIN_MARGIN * fminf(width, height);
+	float top = box->y * frame_height - margin;
+	float centre = box->x * frame_width + width / 2;
+	float scale = fmaxf((width + 2 * margin) / input_width, (part + 2 * margin) / input_height);
+
+	scale = fmaxf(scale, 1 / ENLARGED);
+	/* Sides come in few sizes. */
+	region->w = round_up(scale * input_width, WITHIN_STEP);
+	region->h = round_up((float) region->w * input_height / input_width, 2);
+	if (upper && (region->w > WORTH_IT * frame_width || region->h > WORTH_IT * frame_height))
+		return false;
+	region->w = region->w < frame_width ? region->w : frame_width;
+	region->h = region->h < frame_height ? region->h : frame_height;
+	region->x = place(centre, centre, region->w, frame_width);
+	/* What the shape leaves over is shown below. */
+	region->y = place(top, top + region->h, region->h, frame_height);
+	return true;
 }

@@ -6,6 +6,8 @@
 #ifndef CCTV_REGION_H
 #define CCTV_REGION_H
 
+#include <stdbool.h>
+
 #include "geometry.h"
 
 #define REGION_MAX 4
@@ -18,5 +20,13 @@
  */
 extern int	region_plan(int frame_width, int frame_height, int input_width, int input_height,
 						const Box *boxes, int nboxes, int max_regions, PixelRect *regions);
+
+/*
+ * The region, of the input's shape, that shows an object enlarged: upper, only
+ * its upper half (of a person: the head).  Returns false when an upper half is
+ * nearly the whole frame, and so would show nothing more.
+ */
+extern bool region_within(const Box *box, bool upper, int frame_width, int frame_height,
+						  int input_width, int input_height, PixelRect *region);
 
 #endif							/* CCTV_REGION_H */

@@ -52,7 +52,8 @@ typedef struct Memory
 	Box predicted; /* for the frame under way */
 	int misses;	   /* searches in a row that did not find it */
 	int64_t lost_since_us;
-	Box anchor; /* where it stands, since anchor_us */
+	int64_t min_age_us; /* to be confirmed */
+	Box anchor;			/* where it stands, since anchor_us */
 	int64_t anchor_us;
 	int strays; /* sightings in a row away from where a stationary one stands */
 } Memory;
@@ -166,7 +167,8 @@ likeness(const Tracker *tracker, int track, const TrackerInput *input, const Rou
 	Box a;
 	Box b;
 
-	if (known->model != input->model || (known->label != input->label && !round->any_label))
+	if (known->model != input->model ||
+		(known->label != input->label && (!round->any_label || input->exact)))
 		return 0;
 	if (ratio > RESIZED || ratio < 1 / RESIZED)
 		return 0;
@@ -250,6 +252,7 @@ sight(Tracker *tracker, int index, const TrackerInput *input)
 	track->box = input->box;
 	track->last_us = tracker->at_us;
 	track->confidence = input->confidence;
+	track->attributes = input->attributes;
 	if (track->state == TRACK_LOST)
 		track->state = TRACK_CONFIRMED;
 	/* Until it is confirmed, a track is what its best sighting says. */
@@ -303,7 +306,8 @@ is_duplicate(const Tracker *tracker, const TrackerInput *input)
 		float common;
 		float smaller;
 
-		if (!track->seen || track->model != input->model)
+		if (!track->seen || track->model != input->model ||
+			(input->exact && track->label != input->label))
 			continue;
 		if (box_iou(&track->box, &input->box) >= SAME_PLACE)
 			return true;
@@ -334,6 +338,8 @@ begin_track(Tracker *tracker, const TrackerInput *input)
 	track->hits = 1;
 	track->confidence = track->best_confidence = input->confidence;
 	track->box = memory->anchor = input->box;
+	track->attributes = input->attributes;
+	memory->min_age_us = input->min_age_us;
 	track->first_us = track->last_us = memory->anchor_us = tracker->at_us;
 	kalman_start(&memory->filter, &input->box);
 }
@@ -419,7 +425,8 @@ confirm_tracks(Tracker *tracker)
 		Track *track = &tracker->tracks[i];
 
 		if (track->state != TRACK_TENTATIVE || !track->seen ||
-			track->hits < tracker->settings.confirm_hits)
+			track->hits < tracker->settings.confirm_hits ||
+			tracker->at_us - track->first_us < tracker->memories[i].min_age_us)
 			continue;
 		track->state = TRACK_CONFIRMED;
 		track->confirmed_now = true;

@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "attributes.h"
 #include "geometry.h"
 
 #define TRACKER_MAX_TRACKS 256
@@ -31,6 +32,9 @@ typedef struct TrackerInput
 	float		confidence;
 	int			label;			/* a track keeps the one it was confirmed with */
 	int			model;			/* index of the camera's model that saw it */
+	bool		exact;			/* no sighting of another label can be the same thing */
+	int64_t		min_age_us;		/* a track is confirmed no sooner after its first sighting */
+	Attributes	attributes;
 }			TrackerInput;
 
 typedef enum TrackState
@@ -55,6 +59,7 @@ typedef struct Track
 	Box			box;			/* measured in the newest frame it was seen in */
 	int64_t		first_us;
 	int64_t		last_us;		/* last sighting, of whatever confidence */
+	Attributes	attributes;		/* of the newest sighting */
 }			Track;
 
 typedef struct Tracker Tracker;

@@ -429,8 +429,9 @@ follow_frame(const AVFrame *frame, double seconds, void *context)
 	run(follow->detector, follow->workspace, frame, &objects);
 	for (int i = 0; i < objects.count; i++)
 	{
-		TrackerInput input = {objects.items[i].box, objects.items[i].confidence,
-							  objects.items[i].label, 0};
+		TrackerInput input = {.box = objects.items[i].box,
+							  .confidence = objects.items[i].confidence,
+							  .label = objects.items[i].label};
 
 		inputs[i] = input;
 	}

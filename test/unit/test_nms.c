@@ -11,7 +11,7 @@
 static Object
 object(float x, float w, float confidence, int label)
 {
-	Object o = {{x, 0.2f, w, 0.4f}, confidence, label};
+	Object o = {.box = {x, 0.2f, w, 0.4f}, .confidence = confidence, .label = label};
 
 	return o;
 }

@@ -13,7 +13,7 @@
 /* Luma 60 of 16..235 is (60 - 16) * 255 / 219 = 51; swscale's fast path rounds down. */
 #define assert_dark(level) assert_in_range(level, 49, 52)
 
-static const InputStyle STYLE = {FIT_TOP_LEFT, 127, 127, 1 / 128.0f};
+static const InputStyle STYLE = {.fit = FIT_TOP_LEFT, .pad = 127, STYLE_CHANNELS(127, 1 / 128.0f)};
 
 static AVFrame *
 make_frame(enum AVPixelFormat format, int width, int height)
@@ -118,6 +118,9 @@ level_at(const void *tensor, const InputShape *shape, int x, int y, int channel)
 
 	if (shape->layout == TENSOR_UINT8_NHWC)
 		return ((const uint8_t *) tensor)[(y * shape->width + x) * 3 + channel];
+	if (shape->layout == TENSOR_FLOAT_NHWC)
+		return (int) (((const float *) tensor)[(y * shape->width + x) * 3 + channel] * 128 +
+					  127.5f);
 	return (int) (((const float *) tensor)[channel * pixels + y * shape->width + x] * 128 + 127.5f);
 }
 
@@ -157,9 +160,72 @@ picture_and_bars_in_floats(void **state)
 }
 
 static void
+picture_and_bars_in_packed_floats(void **state)
+{
+	picture_and_bars(TENSOR_FLOAT_NHWC);
+}
+
+static void
 picture_and_bars_in_bytes(void **state)
 {
 	picture_and_bars(TENSOR_UINT8_NHWC);
+}
+
+/* Blue first, and each channel with a mean and a scale of its own. */
+static void
+channels_as_the_style_says(void **state)
+{
+	const InputStyle style = {
+		.fit = FIT_STRETCH, .bgr = 1, .mean = {30, 90, 180}, .scale = {0.5f, 0.1f, 0.01f}};
+	AVFrame *frame = make_frame(AV_PIX_FMT_RGB24, 64, 64);
+	PixelRect whole = {0, 0, 64, 64};
+	Preprocessor *preprocessor = preprocessor_create();
+	Letterbox letterbox;
+	char error[200] = "";
+
+	for (int y = 0; y < 64; y++)
+		for (int x = 0; x < 64; x++)
+			memcpy(frame->data[0] + y * frame->linesize[0] + 3 * x, "\xc8\x64\x20", 3);
+	for (int layout = TENSOR_FLOAT_NCHW; layout <= TENSOR_FLOAT_NHWC; layout++)
+	{
+		InputShape shape = {layout, 64, 64};
+		const float *tensor = preprocess(preprocessor, frame, &whole, &shape, &style, &letterbox,
+										 error, sizeof(error));
+		int step = layout == TENSOR_FLOAT_NCHW ? 64 * 64 : 1;
+
+		assert_non_null(tensor);
+		/* Blue 32, green 100, red 200. */
+		assert_float_equal(tensor[0], 1, 0.51f);
+		assert_float_equal(tensor[step], 1, 0.11f);
+		assert_float_equal(tensor[2 * step], 0.2f, 0.011f);
+	}
+	preprocessor_free(preprocessor);
+	av_frame_free(&frame);
+}
+
+/* The stream's black is 16 and its white 235; a grey picture says 0 and 255. */
+static void
+grey_spans_black_to_white(void **state)
+{
+	AVFrame *frame = make_yuv(320, 240, 160, 0, 160, 240);
+	InputShape shape = {TENSOR_UINT8_GREY, 160, 128};
+	PixelRect whole = {0, 0, 320, 240};
+	Preprocessor *preprocessor = preprocessor_create();
+	Letterbox letterbox;
+	char error[200] = "";
+	const uint8_t *grey;
+
+	fill_plane(frame, 0, 0, 0, 80, 240, 16);
+	grey =
+		preprocess(preprocessor, frame, &whole, &shape, &STYLE, &letterbox, error, sizeof(error));
+	assert_non_null(grey);
+	assert_int_equal(letterbox.w, 160);
+	assert_int_equal(letterbox.h, 120);
+	assert_in_range(grey[50 * 160 + 10], 0, 1);
+	assert_dark(grey[50 * 160 + 60]);
+	assert_in_range(grey[50 * 160 + 120], 254, 255);
+	preprocessor_free(preprocessor);
+	av_frame_free(&frame);
 }
 
 /* A tall picture leaves bars of every width at the right; none may bleed. */
@@ -369,7 +435,10 @@ main(void)
 		cmocka_unit_test(box_back_to_the_frame),
 		cmocka_unit_test(box_in_the_bars_is_clipped),
 		cmocka_unit_test(picture_and_bars_in_floats),
+		cmocka_unit_test(picture_and_bars_in_packed_floats),
 		cmocka_unit_test(picture_and_bars_in_bytes),
+		cmocka_unit_test(channels_as_the_style_says),
+		cmocka_unit_test(grey_spans_black_to_white),
 		cmocka_unit_test(bars_at_the_right_are_clean),
 		cmocka_unit_test(region_is_cropped),
 		cmocka_unit_test(large_frames_keep_their_proportions),

@@ -48,7 +48,7 @@ teardown(void **state)
 static void
 put(Film *film, float x, float y, float w, float h, float confidence, int label)
 {
-	TrackerInput input = {{x, y, w, h}, confidence, label, 0};
+	TrackerInput input = {.box = {x, y, w, h}, .confidence = confidence, .label = label};
 
 	film->inputs[film->ninputs++] = input;
 }
@@ -704,6 +704,60 @@ the_same_calls_give_the_same_tracks(void **state)
 	}
 }
 
+static void
+an_age_may_be_asked_for(void **state)
+{
+	Film *film = *state;
+
+	/* Six sightings at five a second are one second. */
+	for (int i = 0; i <= 5; i++)
+	{
+		assert_null(find(film, 1));
+		put_person(film, 0.3f, 0.3f);
+		film->inputs[0].min_age_us = 1000000;
+		look(film);
+	}
+	assert_non_null(find(film, 1));
+	assert_int_equal(find(film, 1)->first_us, 0);
+}
+
+static void
+exact_labels_are_never_taken_for_another(void **state)
+{
+	Film *film = *state;
+
+	for (int exact = 0; exact <= 1; exact++)
+	{
+		tracker_end_all(film->tracker, film->at_us);
+		for (int i = 0; i < 6; i++)
+		{
+			put(film, 0, 0, 1, 1, 0.9f, i < 3 ? CAR : LORRY);
+			film->inputs[0].exact = exact;
+			look(film);
+		}
+		/* What a car was called a lorry; a scene that was calm is on fire. */
+		assert_int_equal(count(film), exact ? 2 : 1);
+		assert_int_equal(find(film, exact + 1)->label, CAR);
+	}
+	assert_int_equal(find(film, 3)->label, LORRY);
+}
+
+static void
+attributes_are_the_newest(void **state)
+{
+	Film *film = *state;
+
+	for (int i = 0; i < 4; i++)
+	{
+		put_person(film, 0.3f, 0.3f);
+		film->inputs[0].attributes.has_temperature = 1;
+		film->inputs[0].attributes.temperature = 36 + i;
+		look(film);
+		if (i >= 2)
+			assert_float_equal(find(film, 1)->attributes.temperature, 36 + i, 0);
+	}
+}
+
 #define FILM_TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int
@@ -711,6 +765,9 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		FILM_TEST(three_sightings_confirm),
+		FILM_TEST(an_age_may_be_asked_for),
+		FILM_TEST(exact_labels_are_never_taken_for_another),
+		FILM_TEST(attributes_are_the_newest),
 		FILM_TEST(a_single_false_alarm_is_forgotten),
 		FILM_TEST(doubtful_detections_start_nothing),
 		FILM_TEST(doubtful_detections_continue_a_track),
