@@ -52,7 +52,10 @@ begin
 			cross join jsonb_to_record(l.body) as v (action text, path text, reason text, started_at timestamptz,
 				ended_at timestamptz, frames bigint, bytes bigint, codec text, width integer, height integer,
 				has_audio boolean, sha256 text)
-		where l.type = 'recording' and v.action in ('opened', 'closed', 'found')
+		where l.type = 'recording' and (v.action in ('opened', 'closed') or v.action = 'found' and (
+			exists (select from cctv.recordings as known where known.path = v.path)
+			-- Databases share the media directory: it may be another's.
+			or coalesce(current_setting('cctv.databases', true), '') not like '%,%'))
 		order by v.path, v.action, l.n desc
 		on conflict (path) do update
 			set state = excluded.state, reason = excluded.reason, started_at = excluded.started_at,
