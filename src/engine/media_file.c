@@ -10,11 +10,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include <libavutil/mem.h>
-#include <libavutil/sha.h>
-
 #include "log.h"
 #include "media_path.h"
+#include "sha256.h"
 
 struct MediaFile
 {
@@ -22,8 +20,8 @@ struct MediaFile
 	int error; /* 0, or the first failure as -errno */
 	int64_t bytes;
 	int64_t marked;
-	struct AVSHA *sha;		  /* of all bytes written */
-	struct AVSHA *marked_sha; /* of the bytes up to the mark */
+	Sha256 sha;		   /* of all bytes written */
+	Sha256 marked_sha; /* of the bytes up to the mark */
 	char *media_dir;
 	char path[MEDIA_PATH];
 };
@@ -35,8 +33,6 @@ media_file_free(MediaFile *file)
 		return;
 	if (file->fd >= 0)
 		close(file->fd);
-	av_free(file->sha);
-	av_free(file->marked_sha);
 	free(file->media_dir);
 	free(file);
 }
@@ -50,17 +46,15 @@ media_file_create(const char *media_dir, const char *path, MediaFile **result)
 	if (file == NULL)
 		return -ENOMEM;
 	file->fd = -1;
-	file->sha = av_sha_alloc();
-	file->marked_sha = av_sha_alloc();
 	file->media_dir = strdup(media_dir);
-	if (file->sha == NULL || file->marked_sha == NULL || file->media_dir == NULL)
+	if (file->media_dir == NULL)
 	{
 		media_file_free(file);
 		return -ENOMEM;
 	}
 	snprintf(file->path, sizeof(file->path), "%s", path);
-	av_sha_init(file->sha, 256);
-	av_sha_init(file->marked_sha, 256);
+	sha256_init(&file->sha);
+	sha256_init(&file->marked_sha);
 
 	fd = media_create(media_dir, path);
 	if (fd < 0)
@@ -91,7 +85,7 @@ media_file_append(MediaFile *file, const uint8_t *data, size_t size)
 	}
 	if (file->error != 0)
 		return file->error;
-	av_sha_update(file->sha, data, size);
+	sha256_update(&file->sha, data, size);
 	file->bytes += size;
 	return 0;
 }
@@ -114,7 +108,7 @@ media_file_mark(MediaFile *file)
 	if (file->error != 0)
 		return;
 	file->marked = file->bytes;
-	memcpy(file->marked_sha, file->sha, av_sha_size);
+	file->marked_sha = file->sha;
 }
 
 void
@@ -127,7 +121,7 @@ media_hex(const uint8_t *bytes, size_t n, char *text)
 int64_t
 media_file_close(MediaFile *file, char sha256[MEDIA_SHA256])
 {
-	uint8_t digest[32];
+	uint8_t digest[SHA256_BYTES];
 	int64_t bytes;
 
 	if (file->error == 0)
@@ -135,7 +129,7 @@ media_file_close(MediaFile *file, char sha256[MEDIA_SHA256])
 	else if (ftruncate(file->fd, file->marked) != 0)
 		log_warning("could not cut %s to its complete part: %s", file->path, strerror(errno));
 	bytes = file->marked;
-	av_sha_final(file->marked_sha, digest);
+	sha256_final(&file->marked_sha, digest);
 	media_hex(digest, sizeof(digest), sha256);
 	media_file_free(file);
 	return bytes;

@@ -20,11 +20,11 @@
 
 #include <libavformat/avformat.h>
 #include <libavutil/intreadwrite.h>
-#include <libavutil/sha.h>
 
 #include "clock.h"
 #include "log.h"
 #include "media_path.h"
+#include "sha256.h"
 
 /* The newest days that are looked at: a crash leaves files of the last hours. */
 #define DAYS 2
@@ -173,25 +173,24 @@ describe(int fd, int64_t size, RecordingEvent *event)
 static bool
 hash(int fd, char sha256[MEDIA_SHA256])
 {
-	struct AVSHA *sha = av_sha_alloc();
+	Sha256 sha;
 	uint8_t *buffer = malloc(READ_SIZE);
-	uint8_t digest[32];
+	uint8_t digest[SHA256_BYTES];
 	int64_t at = 0;
 	ssize_t got = -1;
 
-	if (sha != NULL && buffer != NULL)
+	if (buffer != NULL)
 	{
-		av_sha_init(sha, 256);
+		sha256_init(&sha);
 		while ((got = pread(fd, buffer, READ_SIZE, at)) > 0)
 		{
-			av_sha_update(sha, buffer, got);
+			sha256_update(&sha, buffer, got);
 			at += got;
 		}
-		av_sha_final(sha, digest);
+		sha256_final(&sha, digest);
 		media_hex(digest, sizeof(digest), sha256);
 	}
 	free(buffer);
-	av_free(sha);
 	return got == 0;
 }
 
