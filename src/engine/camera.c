@@ -94,15 +94,15 @@ struct Camera
 	int64_t stats_us;		  /* stream time of an unpaced file's last stats */
 };
 
-static bool
+/* Until then, or until there is a stop or a new plan to follow. */
+static void
 pause_until(Camera *camera, int64_t deadline_us)
 {
 	pthread_mutex_lock(&camera->lock);
-	while (!camera->stop)
+	while (!camera->stop && !camera->replanned)
 		if (thread_cond_wait_until(&camera->wake, &camera->lock, deadline_us) == ETIMEDOUT)
 			break;
 	pthread_mutex_unlock(&camera->lock);
-	return !camera->stop;
 }
 
 /* Stream time: of the last frame of a file, else the server's clock. */
@@ -250,12 +250,21 @@ cut(Camera *camera, bool renumber)
 		recording_motion(camera->recording, false, stream_now(camera));
 }
 
+/* Does anybody look for something in the pictures? */
+static bool
+looks(const Camera *camera)
+{
+	return camera->plan->config->detect ||
+		   (camera->recording != NULL && camera->plan->config->record.mode == RECORD_MODE_MOTION);
+}
+
 /* Take over a plan that the control thread has left. */
 static void
 replan(Camera *camera)
 {
 	CameraPlan *plan;
 	bool detected = camera->plan->config->detect;
+	bool looked = looks(camera);
 
 	pthread_mutex_lock(&camera->lock);
 	plan = camera_plan_ref(camera->wanted);
@@ -265,10 +274,11 @@ replan(Camera *camera)
 	if (plan->config->detect_fps != camera->plan->config->detect_fps)
 		sampler_set_fps(&camera->sampler, plan->config->detect_fps);
 	analysis_configure(camera->analysis, plan, stream_now(camera));
-	if (detected && !plan->config->detect)
-		cut(camera, false);
 	camera_plan_unref(camera->plan);
 	camera->plan = plan;
+	/* What nobody looks for any more is over. */
+	if ((detected && !plan->config->detect) || (looked && !looks(camera)))
+		cut(camera, false);
 	follow_recording(camera);
 }
 
@@ -276,12 +286,15 @@ replan(Camera *camera)
 static void
 note_picture(Camera *camera, const AVFrame *frame)
 {
-	if (camera->width == frame->width && camera->height == frame->height)
+	const char *codec = decoder_codec(camera->decoder);
+
+	if (camera->width == frame->width && camera->height == frame->height &&
+		strcmp(camera->codec, codec) == 0)
 		return;
 	pthread_mutex_lock(&camera->lock);
 	camera->width = frame->width;
 	camera->height = frame->height;
-	snprintf(camera->codec, sizeof(camera->codec), "%s", decoder_codec(camera->decoder));
+	snprintf(camera->codec, sizeof(camera->codec), "%s", codec);
 	pthread_mutex_unlock(&camera->lock);
 }
 
@@ -297,14 +310,6 @@ keep_pace(Camera *camera, int64_t at_us)
 		camera->pace_us = now - at_us;
 	if (camera->pace_us + at_us > now)
 		pause_until(camera, camera->pace_us + at_us);
-}
-
-/* Does anybody look for something in the pictures? */
-static bool
-looks(const Camera *camera)
-{
-	return camera->plan->config->detect ||
-		   (camera->recording != NULL && camera->plan->config->record.mode == RECORD_MODE_MOTION);
 }
 
 static void
@@ -552,6 +557,18 @@ finish_file(Camera *camera)
 	set_state(camera, CAMERA_FINISHED, "");
 }
 
+/* Meanwhile plans are followed: what is recorded may come from another stream. */
+static void
+wait_to_retry(Camera *camera, int64_t deadline_us)
+{
+	while (!camera->stop && clock_monotonic_us() < deadline_us)
+	{
+		if (camera->replanned)
+			replan(camera);
+		pause_until(camera, deadline_us);
+	}
+}
+
 static void *
 run_camera(void *arg)
 {
@@ -559,6 +576,8 @@ run_camera(void *arg)
 	char reason[REASON];
 
 	thread_serve_camera(camera->id);
+	/* Here, as it may wait for room in the queue: the control thread never does. */
+	event_state(camera->events, stream_now(camera), CAMERA_STARTING, "");
 	follow_recording(camera);
 	while (!camera->stop)
 	{
@@ -576,9 +595,9 @@ run_camera(void *arg)
 		if (result == SOURCE_STOPPED || camera->stop)
 			break;
 		set_state(camera, result == SOURCE_WRONG ? CAMERA_ERROR : CAMERA_RECONNECTING, reason);
-		pause_until(camera,
-					clock_monotonic_us() +
-						(result == SOURCE_WRONG ? ERROR_RETRY_US : backoff_next(&camera->backoff)));
+		wait_to_retry(camera, clock_monotonic_us() + (result == SOURCE_WRONG
+														  ? ERROR_RETRY_US
+														  : backoff_next(&camera->backoff)));
 	}
 	end_recording(camera);
 	if (camera->stop && camera->announce && camera->state != CAMERA_FINISHED)
@@ -666,7 +685,6 @@ camera_start(CameraWorld *world, CameraPlan *plan)
 	snprintf(name, sizeof(name), "camera %d", camera->id);
 	if (!make_parts(camera))
 		goto fail;
-	event_state(camera->events, stream_now(camera), CAMERA_STARTING, "");
 	if (thread_start(&camera->thread, name, run_camera, camera) != 0)
 		goto fail;
 	return camera;
@@ -696,6 +714,7 @@ camera_configure(Camera *camera, CameraPlan *plan)
 	camera_plan_unref(camera->wanted);
 	camera->wanted = camera_plan_ref(plan);
 	camera->replanned = true;
+	pthread_cond_broadcast(&camera->wake);
 	pthread_mutex_unlock(&camera->lock);
 }
 

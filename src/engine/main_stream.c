@@ -106,14 +106,19 @@ run_stream(void *arg)
 	char reason[REASON];
 
 	thread_serve_camera(stream->config->camera_id);
-	while (!stream->stop && recording_wanted(stream->recording))
+	/* Whoever wants it again just as it ends may take it for running still. */
+	do
 	{
-		if (play(stream, reason) == SOURCE_STOPPED || stream->stop)
-			break;
-		recording_complain(stream->recording, reason);
-		pause_until(stream, clock_monotonic_us() + backoff_next(&stream->backoff));
-	}
-	stream->done = true;
+		stream->done = false;
+		while (!stream->stop && recording_wanted(stream->recording))
+		{
+			if (play(stream, reason) == SOURCE_STOPPED)
+				continue;
+			recording_complain(stream->recording, reason);
+			pause_until(stream, clock_monotonic_us() + backoff_next(&stream->backoff));
+		}
+		stream->done = true;
+	} while (!stream->stop && recording_wanted(stream->recording));
 	return NULL;
 }
 

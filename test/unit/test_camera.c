@@ -168,6 +168,7 @@ engine_stop(Engine *engine)
 	pool_free(engine->world.pool);
 	model_cache_free(engine->world.models);
 	live_board_free(engine->world.live);
+	recording_writer_stop(engine->world.recordings);
 	event_queue_free(engine->world.queue);
 	close(engine->world.news_fd);
 }
@@ -383,6 +384,74 @@ detection_changes_without_a_new_session(void **state)
 	engine_stop(&engine);
 }
 
+static void
+a_full_queue_does_not_hold_up_the_control_thread(void **state)
+{
+	Engine engine;
+
+	engine_start(&engine);
+	event_queue_free(engine.world.queue);
+	engine.world.queue = event_queue_create(2, 1 << 20);
+	event_queue_push(engine.world.queue, strdup("{}\n"), 0, EVENT_LASTING);
+	follow_video(&engine, ",\"realtime\":false");
+	expect_state(&engine, "starting", "");
+	engine_stop(&engine);
+}
+
+static void
+what_is_recorded_changes_while_the_other_stream_is_in_error(void **state)
+{
+	static const char camera[] = "[{\"camera_id\":1,\"url\":\"rtsp://127.0.0.1:1/\","
+								 "\"detect_url\":\"/nonexistent.avi\",\"record_manual\":%s}]";
+	char cameras[256];
+	Engine engine;
+	bool told = false;
+
+	engine_start(&engine);
+	engine.world.recordings = recording_writer_start(root, CLOCK_SECOND);
+	snprintf(cameras, sizeof(cameras), camera, "false");
+	follow(&engine, cameras);
+	free(await_state(&engine, "error"));
+	snprintf(cameras, sizeof(cameras), camera, "true");
+	follow(&engine, cameras);
+	while (!told)
+	{
+		json_t *event = next_event(&engine);
+
+		told = strcmp(text_of(event, "action"), "failed") == 0;
+		json_decref(event);
+	}
+	engine_stop(&engine);
+}
+
+static void
+motion_ends_when_nobody_looks_for_it_any_more(void **state)
+{
+	Engine engine;
+	bool active = false;
+	bool over = false;
+
+	engine_start(&engine);
+	engine.world.recordings = recording_writer_start(root, CLOCK_SECOND);
+	follow_video(&engine, ",\"detect\":false,\"file_start\":\"2026-01-01T00:00:00Z\","
+						  "\"record\":\"motion\"");
+	while (!over)
+	{
+		json_t *event = next_event(&engine);
+
+		if (strcmp(text_of(event, "type"), "motion") == 0)
+		{
+			over = active && !json_is_true(json_object_get(event, "active"));
+			active = json_is_true(json_object_get(event, "active"));
+			/* Long before the end of the video ends it, too. */
+			assert_true(strcmp(text_of(event, "at"), "2026-01-01T00:00:08") < 0);
+			follow_video(&engine, ",\"detect\":false,\"file_start\":\"2026-01-01T00:00:00Z\"");
+		}
+		json_decref(event);
+	}
+	engine_stop(&engine);
+}
+
 int
 main(void)
 {
@@ -395,6 +464,9 @@ main(void)
 		cmocka_unit_test(a_refused_connection_is_tried_again),
 		cmocka_unit_test(a_missing_model_is_told_in_the_message),
 		cmocka_unit_test(detection_changes_without_a_new_session),
+		cmocka_unit_test(a_full_queue_does_not_hold_up_the_control_thread),
+		cmocka_unit_test(what_is_recorded_changes_while_the_other_stream_is_in_error),
+		cmocka_unit_test(motion_ends_when_nobody_looks_for_it_any_more),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);
