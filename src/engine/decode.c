@@ -127,19 +127,21 @@ decoder_flush(Decoder *decoder)
 	avcodec_flush_buffers(decoder->codec);
 }
 
-/* Is the first plane luma, and nothing else? */
+/* Is the first plane luma of 8 bits or more, and nothing else? */
 static bool
 has_luma_plane(enum AVPixelFormat format)
 {
 	const AVPixFmtDescriptor *description = av_pix_fmt_desc_get(format);
 
-	if (description == NULL || (description->flags & AV_PIX_FMT_FLAG_RGB) != 0)
+	if (description == NULL || description->comp[0].depth < 8 || description->comp[0].depth > 16 ||
+		(description->flags & (AV_PIX_FMT_FLAG_RGB | AV_PIX_FMT_FLAG_PAL | AV_PIX_FMT_FLAG_BAYER |
+							   AV_PIX_FMT_FLAG_BITSTREAM | AV_PIX_FMT_FLAG_FLOAT)) != 0)
 		return false;
 	return description->nb_components == 1 ||
 		   (description->comp[1].plane != 0 && description->comp[2].plane != 0);
 }
 
-/* Replace a packed or RGB picture by a planar one. */
+/* Replace a packed, RGB, palette or bitmap picture by a planar one. */
 static int
 make_planar(Decoder *decoder, AVFrame *frame)
 {

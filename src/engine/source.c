@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include <libavdevice/avdevice.h>
 
@@ -183,11 +184,15 @@ local_name(const char *path, UrlKind kind, const StringList *source_paths, char 
 {
 	char *real = realpath(path, NULL);
 	char *name = NULL;
+	struct stat status;
 
 	if (real == NULL && errno != EACCES)
 		snprintf(reason, size, "cannot be opened: %s", strerror(errno));
 	else if (real == NULL || (source_paths != NULL && !lies_in(real, source_paths)))
 		snprintf(reason, size, "the file is outside cctv.source_paths");
+	/* A pipe that nobody writes to could not be given up. */
+	else if (kind == URL_FILE && (stat(real, &status) != 0 || !S_ISREG(status.st_mode)))
+		snprintf(reason, size, "not a regular file");
 	else if (kind == URL_DEVICE)
 		name = strdup(real);
 	else if ((name = malloc(strlen(real) + sizeof("file:"))) != NULL)
@@ -386,7 +391,7 @@ source_read(Source *source, AVPacket *packet, int64_t deadline_us, char *reason,
 	{
 		int code = *source->stop ? AVERROR_EXIT : av_read_frame(source->format, packet);
 
-		if (code == AVERROR(EAGAIN))
+		if (code == AVERROR(EAGAIN) && !interrupted(source))
 			continue;
 		/* What a parser still held when it was cut off is no sign of life. */
 		if (code >= 0 && source->timed_out)

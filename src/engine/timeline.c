@@ -9,6 +9,9 @@
 /* A frame this much later than its timestamp says: the clocks have parted. */
 #define DRIFT_LIMIT_US CLOCK_SECOND
 
+/* From one frame of a file to the next, when nothing is known of it. */
+#define DEFAULT_SPACING_US (CLOCK_SECOND / 25)
+
 /* Timestamps beyond a century are noise. */
 #define PTS_LIMIT_US (INT64_C(100) * 366 * 86400 * CLOCK_SECOND)
 
@@ -57,8 +60,10 @@ file_at(Timeline *timeline, int64_t pts_us, int64_t duration_us)
 {
 	int64_t expected_us = timeline->start_us;
 
+	if (duration_us <= 0)
+		duration_us = timeline->spacing_us > 0 ? timeline->spacing_us : DEFAULT_SPACING_US;
 	if (timeline->started)
-		expected_us = timeline->last_us + (duration_us > 0 ? duration_us : timeline->spacing_us);
+		expected_us = timeline->last_us + duration_us;
 	if (pts_us == TIMELINE_NO_PTS)
 		return expected_us;
 	/* Recordings put end to end start their timestamps again: go on from there. */

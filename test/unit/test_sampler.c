@@ -90,6 +90,17 @@ a_loop_goes_on_from_the_last_frame(void **state)
 }
 
 static void
+a_loop_of_one_frame_takes_its_time(void **state)
+{
+	Timeline timeline;
+
+	timeline_file(&timeline, 0);
+	timeline_at(&timeline, 0, 0, 0);
+	timeline_restart(&timeline);
+	assert_int_equal(timeline_at(&timeline, 0, 0, 0), 40000);
+}
+
+static void
 recordings_put_end_to_end_go_on(void **state)
 {
 	Timeline timeline;
@@ -178,6 +189,7 @@ main(void)
 		cmocka_unit_test(a_gap_is_not_made_up_for),
 		cmocka_unit_test(a_file_starts_at_its_start),
 		cmocka_unit_test(a_loop_goes_on_from_the_last_frame),
+		cmocka_unit_test(a_loop_of_one_frame_takes_its_time),
 		cmocka_unit_test(recordings_put_end_to_end_go_on),
 		cmocka_unit_test(a_live_stream_is_spaced_by_its_timestamps),
 		cmocka_unit_test(a_drifting_camera_is_anchored_anew),

@@ -276,7 +276,10 @@ what_is_no_video_is_said_to_be_none(void **state)
 	assert_int_equal(try(in(inside, "text.txt"), "not a video"), SOURCE_WRONG);
 	write_text(in(inside, "empty.avi"), "");
 	assert_int_equal(try(in(inside, "empty.avi"), NULL), SOURCE_WRONG);
-	assert_int_equal(try(inside, NULL), SOURCE_WRONG);
+	assert_int_equal(try(inside, "not a regular file"), SOURCE_WRONG);
+	/* To open a pipe would be to wait for somebody to write to it. */
+	assert_int_equal(mkfifo(in(inside, "pipe"), 0600), 0);
+	assert_int_equal(try(in(inside, "pipe"), "not a regular file"), SOURCE_WRONG);
 }
 
 /* Nobody may open the video outside, whatever a file or a server says. */
