@@ -24,6 +24,7 @@
 #define ALLOWANCE 5
 #define ALLOWANCE_PERIOD_US (10 * CLOCK_SECOND)
 #define ALLOWANCE_SLOTS 256
+#define ALLOWANCE_WAYS 8 /* slots that may hold the same place's */
 
 /* What one place has said about one camera in the current period. */
 typedef struct Allowance
@@ -88,11 +89,18 @@ static Allowance *
 find_allowance(const char *format, int camera_id)
 {
 	uintptr_t hash = ((uintptr_t) format >> 3) * 31 + (unsigned) camera_id * 2654435761u;
-	Allowance *slot = &allowances[hash % ALLOWANCE_SLOTS];
+	Allowance *set = &allowances[hash % (ALLOWANCE_SLOTS / ALLOWANCE_WAYS) * ALLOWANCE_WAYS];
+	Allowance *oldest = set;
 
-	if (slot->format != format || slot->camera_id != camera_id)
-		*slot = (Allowance){.format = format, .camera_id = camera_id};
-	return slot;
+	for (Allowance *slot = set; slot < set + ALLOWANCE_WAYS; slot++)
+	{
+		if (slot->format == format && slot->camera_id == camera_id)
+			return slot;
+		if (slot->period_start_us < oldest->period_start_us)
+			oldest = slot;
+	}
+	*oldest = (Allowance){.format = format, .camera_id = camera_id};
+	return oldest;
 }
 
 /*

@@ -86,6 +86,20 @@ a_chatterbox_is_silenced_and_others_are_not(void **state)
 	assert_string_equal(last_message, "broken packet 1");
 }
 
+/* Whatever places share a slot of the table: none gets out of its allowance by it. */
+static void
+chatterboxes_do_not_hide_behind_each_other(void **state)
+{
+	int first = thread_camera();
+
+	for (int i = 0; i < 1000; i++)
+	{
+		thread_serve_camera(first + 256 * (i % 4));
+		log_warning("broken packet %d", i);
+	}
+	assert_int_equal(count, 20);
+}
+
 static void
 ffmpeg_is_heard_in_whole_lines(void **state)
 {
@@ -118,6 +132,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(messages_are_redacted_and_name_their_camera, begin),
 		cmocka_unit_test_setup(levels_are_kept, begin),
+		cmocka_unit_test_setup(chatterboxes_do_not_hide_behind_each_other, begin),
 		cmocka_unit_test_setup(a_chatterbox_is_silenced_and_others_are_not, begin),
 		cmocka_unit_test_setup(ffmpeg_is_heard_in_whole_lines, begin),
 		cmocka_unit_test_setup(the_last_error_of_ffmpeg_can_be_asked_for, begin),
