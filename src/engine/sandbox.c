@@ -70,8 +70,14 @@ typedef struct Grant
 } Grant;
 
 static const Grant system_grants[] = {
-	/* Libraries: ONNX Runtime and name service modules are loaded late. */
-	{"/usr", LOAD},
+	/*
+	 * Libraries: ONNX Runtime and name service modules are loaded late.  Not all of
+	 * /usr: a server built from source keeps its data below /usr/local/pgsql.
+	 */
+	{"/usr/lib", LOAD},
+	{"/usr/lib64", LOAD},
+	{"/usr/local/lib", LOAD},
+	{"/usr/local/lib64", LOAD},
 	{"/lib", LOAD},
 	{"/lib64", LOAD},
 	{CCTV_PKGLIBDIR, LOAD},
@@ -88,11 +94,14 @@ static const Grant system_grants[] = {
 	{"/etc/host.conf", READ},
 	{"/etc/services", READ},
 	{"/etc/localtime", READ},
+	{"/usr/share/zoneinfo", READ},
 	/* TLS. */
 	{"/etc/ssl/certs", READ},
 	{"/etc/pki/tls/certs", READ},
 	{"/etc/ca-certificates", READ},
 	{"/etc/gnutls", READ},
+	{"/usr/share/ca-certificates", READ},
+	{"/usr/local/share/ca-certificates", READ},
 	{"/dev/null", DEVICE},
 	{"/dev/urandom", READ},
 };

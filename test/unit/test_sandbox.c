@@ -138,6 +138,8 @@ check_files(void)
 	STEP(12, opens("/etc/nsswitch.conf", "", O_RDONLY));
 	STEP(13, !opens("/proc/1/environ", "", O_RDONLY));
 	STEP(14, opens("/usr/lib", "", O_RDONLY | O_DIRECTORY));
+	STEP(15, !opens("/usr/bin/env", "", O_RDONLY));
+	STEP(16, !opens("/usr/local", "", O_RDONLY | O_DIRECTORY));
 	return 0;
 }
 
