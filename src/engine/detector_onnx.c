@@ -45,6 +45,13 @@ succeeded(const OrtApi *api, OrtStatus *status, char *error, size_t error_size)
 	return false;
 }
 
+/* Before there are threads, some of which read the environment meanwhile. */
+__attribute__((constructor)) static void
+disable_telemetry(void)
+{
+	setenv("ORT_DISABLE_TELEMETRY", "1", 0);
+}
+
 /*
  * The library next to the extension, else the system's.  Stand-alone, from a
  * build tree, PG_CCTV_ORT says which; the engines of a server have an empty
@@ -57,8 +64,6 @@ load_library(void)
 	int flags = RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE;
 	void *library;
 
-	/* Before the library is there to read it. */
-	setenv("ORT_DISABLE_TELEMETRY", "1", 0);
 	if (path != NULL)
 		return dlopen(path, flags);
 	library = dlopen(CCTV_PKGLIBDIR "/pg_cctv/libonnxruntime.so.1", flags);
