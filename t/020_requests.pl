@@ -87,7 +87,7 @@ fails("select * from cctv.analyze((select substr(image, 1, length(image) / 2) fr
 	'22P03', qr/cut off/, 'half a PNG');
 fails("select * from cctv.analyze(decode(repeat('00', 1024 * 1024 + 1), 'hex'))", '54000',
 	qr/1048577 bytes is larger than "cctv\.max_image_bytes"/, 'more than the setting');
-fails("select * from cctv.analyze($image, 'nothing')", '42704', qr/HINT:\s+Models: faces, objects\./, 'a model that is not there');
+fails("select * from cctv.analyze($image, 'nothing')", '42704', qr/HINT:\s+Models: faces, faces_haar, hotspot, objects, people_hog\./, 'a model that is not there');
 # A header of 30000 x 30000, as a bomb has it: 3.6 GB if it were believed.
 my $bomb = '89504e470d0a1a0a' . '0000000d49484452' . '00007530000075300802000000' . '00000000'
   . '000000014944415478' . '00000000' . '0000000049454e44ae426082';

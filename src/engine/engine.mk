@@ -39,7 +39,7 @@ install-engine: $(ENGINE)
 	$(INSTALL) -m 755 $(ENGINE) '$(DESTDIR)$(bindir)/pg_cctv_engine'
 	@for f in $(wildcard $(ORT_DIR)/lib/libonnxruntime.so.1); do \
 		$(INSTALL) -m 644 $$f '$(ENGINE_LIBDIR)/'; done
-	@for f in $(wildcard models/*.onnx); do $(INSTALL) -m 644 $$f '$(MODELS_DIR)/'; done
+	@for f in $(wildcard models/*.onnx models/haar-*.xml); do $(INSTALL) -m 644 $$f '$(MODELS_DIR)/'; done
 
 uninstall-engine:
 	rm -rf '$(ENGINE_LIBDIR)' '$(DESTDIR)$(datadir)/pg_cctv' '$(DESTDIR)$(bindir)/pg_cctv_engine'

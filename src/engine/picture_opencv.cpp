@@ -15,6 +15,7 @@
 #include <mutex>
 #include <string>
 #include <vector>
+#include <unistd.h>
 #include <opencv2/core.hpp>
 #include <opencv2/imgproc.hpp>
 #include <opencv2/objdetect.hpp>
@@ -100,7 +101,8 @@ load_cascade(const std::string &path)
 {
 	std::unique_ptr<cv::CascadeClassifier> classifier(new cv::CascadeClassifier);
 
-	if (!classifier->load(path) || classifier->empty())
+	/* OpenCV itself would print that it cannot open the file. */
+	if (access(path.c_str(), R_OK) != 0 || !classifier->load(path) || classifier->empty())
 		throw std::runtime_error("the file cannot be read, or is no cascade");
 	return classifier;
 }

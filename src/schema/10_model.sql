@@ -34,12 +34,12 @@ comment on column cctv.models.name is 'Name, as cameras.models gives it';
 comment on column cctv.models.kind is 'How the outputs are decoded: efficientdet or ultraface';
 comment on column cctv.models.file is 'Weights, relative to cctv.models_dir';
 comment on column cctv.models.runtime is 'What runs it: onnxruntime, opencv, or auto (the first that is there)';
-comment on column cctv.models.input_width is 'Width of the network''s input in pixels';
-comment on column cctv.models.input_height is 'Height of the network''s input in pixels';
-comment on column cctv.models.labels is 'Labels in the order of the network''s classes';
+comment on column cctv.models.input_width is 'Width of the model''s input in pixels';
+comment on column cctv.models.input_height is 'Height of the model''s input in pixels';
+comment on column cctv.models.labels is 'Labels in the order of the model''s classes';
 comment on column cctv.models.min_confidence is 'Objects below are not looked at; a camera''s min_confidence may be higher';
 comment on column cctv.models.nms_iou is 'Of two boxes that overlap more than this (intersection over union) the better stays';
-comment on column cctv.models.options is 'What else the decode of this kind takes';
+comment on column cctv.models.options is 'What else a model of this kind can be told (docs/models.md)';
 comment on column cctv.models.licence is 'Licence of the weights';
 comment on column cctv.models.builtin is 'Came with the extension; pg_dump leaves it out';
 
@@ -48,7 +48,10 @@ insert into cctv.models
 values
 	('objects', 'efficientdet', 'efficientdet-lite1.onnx', 384, 384,
 		'{person,bicycle,car,motorcycle,bus,truck,bird,cat,dog}', 0.3, 0.5, 'Apache-2.0', true),
-	('faces', 'ultraface', 'ultraface.onnx', 320, 240, '{face}', 0.7, 0.3, 'MIT', true);
+	('faces', 'ultraface', 'ultraface.onnx', 320, 240, '{face}', 0.7, 0.3, 'MIT', true),
+	('faces_haar', 'cascade', 'haar-frontalface.xml', 640, 480, '{face}', 0.5, 0.3, 'BSD-3-Clause', true),
+	('hotspot', 'hotspot', null, 640, 480, '{overheat}', 0.5, 0.5, null, true),
+	('people_hog', 'hog', null, 768, 576, '{person}', 0.6, 0.5, null, true);
 
 -- Raise an error unless every model exists and one of them knows every label.
 -- Called by add_camera() and on UPDATE, but not on INSERT: a restore may load

@@ -7,10 +7,12 @@
 
 #include <stdbool.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include <libavcodec/avcodec.h>
 #include <libavformat/avformat.h>
+#include <libswscale/swscale.h>
 
 #define RUNTIME "build/deps/onnxruntime/lib/libonnxruntime.so.1"
 
@@ -44,7 +46,7 @@ use_fetched_runtime(void **state)
 	return 0;
 }
 
-/* The frame of a video or picture at so many seconds; the caller frees it. */
+/* The frame of a video at so many seconds (of a picture, 0); the caller frees it. */
 static inline AVFrame *
 video_frame(const char *path, double seconds)
 {
@@ -82,6 +84,35 @@ video_frame(const char *path, double seconds)
 	av_packet_free(&packet);
 	avcodec_free_context(&decoder);
 	avformat_close_input(&input);
+	return frame;
+}
+
+/* A grey frame in which a picture lies at even pixels, scaled; the caller frees it. */
+static inline AVFrame *
+picture_in_frame(const char *path, int width, int height, int x, int y, int w, int h)
+{
+	AVFrame *picture = video_frame(path, 0);
+	AVFrame *frame = av_frame_alloc();
+	struct SwsContext *scaler = sws_getContext(picture->width, picture->height, picture->format, w,
+											   h, AV_PIX_FMT_YUV420P, SWS_AREA, NULL, NULL, NULL);
+	uint8_t *planes[4] = {NULL};
+
+	frame->format = AV_PIX_FMT_YUV420P;
+	frame->width = width;
+	frame->height = height;
+	assert_non_null(scaler);
+	assert_int_equal(av_frame_get_buffer(frame, 0), 0);
+	for (int i = 0; i < 3; i++)
+	{
+		int shift = i > 0 ? 1 : 0;
+
+		memset(frame->data[i], 128, (size_t) frame->linesize[i] * (height >> shift));
+		planes[i] = frame->data[i] + (y >> shift) * frame->linesize[i] + (x >> shift);
+	}
+	sws_scale(scaler, (const uint8_t *const *) picture->data, picture->linesize, 0, picture->height,
+			  planes, frame->linesize);
+	sws_freeContext(scaler);
+	av_frame_free(&picture);
 	return frame;
 }
 

@@ -1,8 +1,7 @@
 /*
- * One camera's perception, from frames to event lines, on a still picture of a
- * street (a frame of vtest.avi of OpenCV): PG_CCTV_MEDIA names the video, else
- * build/media/vtest.mp4 is read; without it, or without the weights, these tests
- * are skipped.
+ * One camera's perception, from frames to event lines, on still pictures: of a
+ * street (a frame of vtest.avi of OpenCV), of a footballer, of heat.  Without a
+ * picture, or without the weights, a test is skipped.
  */
 #include <stdarg.h>
 #include <stddef.h>
@@ -165,11 +164,123 @@ who_stands_there_at_the_start_is_found(void **state)
 	av_frame_free(&frame);
 }
 
+#define FACES(options)                                                                             \
+	"{\"name\":\"faces\",\"kind\":\"ultraface\",\"file\":\"ultraface.onnx\",\"input_width\":320,"  \
+	"\"input_height\":240,\"labels\":[\"face\"],\"min_confidence\":0.7,\"nms_iou\":0.3,"           \
+	"\"options\":" options "}"
+
+/* How many tracks of faces there are when a camera runs these models on a frame. */
+static int
+faces_found(const AVFrame *frame, const char *models, const char *camera)
+{
+	json_t *objects;
+	Scene scene;
+	int faces;
+
+	scene_begin(&scene, models, camera);
+	show(&scene, frame, 6);
+	objects = reported(&scene);
+	faces = tracks_of(objects, "face");
+	json_decref(objects);
+	scene_end(&scene);
+	return faces;
+}
+
+/*
+ * A footballer some fifty metres away: his face is 14 pixels of 1280 wide, and
+ * three of the model's input; but the person is found, and enlarged.
+ */
+static void
+small_faces_are_found_on_persons(void **state)
+{
+	const char picture[] = "build/media/messi5.jpg";
+	AVFrame *frame;
+
+	need_file(picture);
+	need_file("models/ultraface.onnx");
+	need_file("models/efficientdet-lite1.onnx");
+	frame = picture_in_frame(picture, 1280, 720, 600, 300, 248, 154);
+	assert_int_equal(
+		faces_found(frame, OBJECTS "," FACES("{}"), "\"models\":[\"objects\",\"faces\"]"), 1);
+	/* Persons need not be asked for, nor come first. */
+	assert_int_equal(faces_found(frame, OBJECTS "," FACES("{}"),
+								 "\"models\":[\"faces\",\"objects\"],\"labels\":[\"face\"]"),
+					 1);
+	/* Without persons, or when told not to, the frame alone is searched. */
+	assert_int_equal(faces_found(frame, OBJECTS "," FACES("{\"within\":\"\"}"),
+								 "\"models\":[\"objects\",\"faces\"]"),
+					 0);
+	assert_int_equal(faces_found(frame, FACES("{}"), "\"models\":[\"faces\"]"), 0);
+	av_frame_free(&frame);
+}
+
+/* A grey frame with a hot square; luma 220 of 16..235 is level 237. */
+static AVFrame *
+thermal_frame(int level)
+{
+	AVFrame *frame = av_frame_alloc();
+
+	frame->format = AV_PIX_FMT_GRAY8;
+	frame->color_range = AVCOL_RANGE_JPEG;
+	frame->width = 320;
+	frame->height = 240;
+	assert_int_equal(av_frame_get_buffer(frame, 0), 0);
+	memset(frame->data[0], 60, (size_t) frame->linesize[0] * 240);
+	for (int y = 100; y < 120; y++)
+		memset(frame->data[0] + y * frame->linesize[0] + 160, level, 20);
+	return frame;
+}
+
+/*
+ * Something slowly becomes hot, and nothing moves: it is told once it has been
+ * hot for three seconds, with its temperature.
+ */
+static void
+heat_without_motion_is_told_with_its_temperature(void **state)
+{
+	AVFrame *cold = thermal_frame(60);
+	json_t *objects;
+	json_t *attributes;
+	Scene scene;
+
+	scene_begin(
+		&scene,
+		"{\"name\":\"hotspot\",\"kind\":\"hotspot\",\"input_width\":320,\"input_height\":240,"
+		"\"labels\":[\"overheat\"],\"min_confidence\":0.5,\"options\":{"
+		"\"temperatures\":[[0,0],[250,500]],\"min_temperature\":160,\"min_duration\":3}}",
+		"\"models\":[\"hotspot\"]");
+	show(&scene, cold, 20);
+	/* Two levels a second. */
+	for (int level = 60; level <= 90; level += 2)
+	{
+		AVFrame *frame = thermal_frame(level);
+
+		show(&scene, frame, 5);
+		/* 80 levels are 160 degrees, two seconds before 84. */
+		if (level <= 84)
+		{
+			objects = reported(&scene);
+			assert_int_equal(json_array_size(objects), 0);
+			json_decref(objects);
+		}
+		av_frame_free(&frame);
+	}
+	objects = reported(&scene);
+	assert_int_equal(tracks_of(objects, "overheat"), 1);
+	attributes = json_object_get(json_array_get(objects, 0), "attributes");
+	assert_in_range(json_number_value(json_object_get(attributes, "temperature")), 168, 176);
+	json_decref(objects);
+	scene_end(&scene);
+	av_frame_free(&cold);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(who_stands_there_at_the_start_is_found),
+		cmocka_unit_test(small_faces_are_found_on_persons),
+		cmocka_unit_test(heat_without_motion_is_told_with_its_temperature),
 	};
 
 	return cmocka_run_group_tests(tests, use_fetched_runtime, NULL);

@@ -46,15 +46,14 @@ look(const ModelOptions *options, float min_confidence, Candidates *found)
 {
 	char runtime[64];
 	char error[200] = "";
-	void *model = picture_hotspot.open(NULL, options, runtime, sizeof(runtime), error,
-									   sizeof(error));
+	void *model =
+		picture_hotspot.open(NULL, options, runtime, sizeof(runtime), error, sizeof(error));
 
 	if (model == NULL)
 		fail_msg("%s", error);
 	found->count = 0;
-	assert_int_equal(picture_hotspot.search(model, &picture, min_confidence, found, error,
-											sizeof(error)),
-					 0);
+	assert_int_equal(
+		picture_hotspot.search(model, &picture, min_confidence, found, error, sizeof(error)), 0);
 	picture_hotspot.close(model);
 }
 
@@ -76,11 +75,11 @@ regions_above_a_level(void **state)
 	options.threshold = 200;
 	options.min_area = 6.0f / (WIDTH * HEIGHT);
 	fill(10, 20, 5, 4, 210);
-	fill(15, 24, 2, 2, 220);  /* touches its corner: the same */
-	fill(60, 8, 3, 2, 255);	  /* just large enough */
-	fill(80, 60, 5, 1, 255);  /* too small */
+	fill(15, 24, 2, 2, 220);   /* touches its corner: the same */
+	fill(60, 8, 3, 2, 255);	   /* just large enough */
+	fill(80, 60, 5, 1, 255);   /* too small */
 	fill(40, 40, 10, 10, 199); /* not hot */
-	fill(97, 70, 3, 10, 200); /* at the corner of the picture, and just hot */
+	fill(97, 70, 3, 10, 200);  /* at the corner of the picture, and just hot */
 
 	look(&options, 0.5f, found);
 	assert_int_equal(found->count, 3);
@@ -203,9 +202,8 @@ in_a_frame(void **state)
 	if (detector == NULL)
 		fail_msg("%s", error);
 	assert_string_equal(detector_runtime(detector), "built in");
-	assert_int_equal(detector_run(detector, workspace, frame, NULL, 0, &objects, error,
-								  sizeof(error)),
-					 0);
+	assert_int_equal(
+		detector_run(detector, workspace, frame, NULL, 0, &objects, error, sizeof(error)), 0);
 	assert_int_equal(objects.count, 1);
 	assert_float_equal(objects.items[0].box.x, 0.5f, 0.01f);
 	assert_float_equal(objects.items[0].box.y, 0.5f, 0.01f);

@@ -124,9 +124,9 @@ what_makes_no_sense_is_refused(void **state)
 				   "option mean must be a number, or three, from -1000 to 1000");
 	assert_refused("yolo", "{\"mean\":[1,2,3,4]}",
 				   "option mean must be a number, or three, from -1000 to 1000");
-	assert_refused("yolo",
-				   "{\"within\":\"0123456789012345678901234567890123456789012345678901234567890123\"}",
-				   "option within must be a text of at most 63 bytes");
+	assert_refused(
+		"yolo", "{\"within\":\"0123456789012345678901234567890123456789012345678901234567890123\"}",
+		"option within must be a text of at most 63 bytes");
 	assert_refused("ssd", "{\"background_class\":1}",
 				   "option background_class must be true or false");
 	assert_refused("hog", "{\"win_stride\":6}", "option win_stride must be a multiple of 4");
