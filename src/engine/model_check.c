@@ -9,20 +9,25 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Is the file there, and in the models' directory once links are followed? */
+/*
+ * Is the file there, and in the models' directory once links are followed?
+ * Some kinds have none.
+ */
 static bool
 is_in_place(Request *request, const ModelConfig *config)
 {
 	const char *name =
 		json_string_value(json_object_get(json_object_get(request->arguments, "model"), "file"));
-	char *file = realpath(config->path, NULL);
+	char *file = config->path != NULL ? realpath(config->path, NULL) : NULL;
 	int error = errno;
 	char *directory = realpath(request->world->models_dir, NULL);
 	size_t length = directory != NULL ? strlen(directory) : 0;
 	bool inside =
 		file != NULL && length > 0 && strncmp(file, directory, length) == 0 && file[length] == '/';
 
-	if (file == NULL && error != EACCES)
+	if (config->path == NULL)
+		inside = true;
+	else if (file == NULL && error != EACCES)
 		request_fail(request, CCTV_ERROR_UNKNOWN, "Put it below \"cctv.models_dir\".",
 					 "model file \"%s\" cannot be read: %s", name, strerror(error));
 	else if (!inside)

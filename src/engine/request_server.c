@@ -27,7 +27,7 @@
 #include "thread.h"
 
 #define MAX_CLIENTS 64
-#define CREW 4
+#define CREW 6
 
 /* Bytes of requests in memory: one of the largest always finds room. */
 #define MEMORY_BUDGET ((size_t) CCTV_FRAME_MAX_BINARY + CCTV_FRAME_MAX_JSON)

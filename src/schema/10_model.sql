@@ -3,7 +3,7 @@
 create table cctv.models (
 	name text primary key,
 	kind text not null,
-	file text not null,
+	file text,
 	runtime text not null default 'auto',
 	input_width integer not null,
 	input_height integer not null,
@@ -31,8 +31,8 @@ create table cctv.models (
 
 comment on table cctv.models is 'Detectors that cameras can use';
 comment on column cctv.models.name is 'Name, as cameras.models gives it';
-comment on column cctv.models.kind is 'How the outputs are decoded: efficientdet or ultraface';
-comment on column cctv.models.file is 'Weights, relative to cctv.models_dir';
+comment on column cctv.models.kind is 'How it sees and speaks: efficientdet, yolo, ultraface, retinaface, ssd, classifier, cascade, hog or hotspot';
+comment on column cctv.models.file is 'Weights, relative to cctv.models_dir; null for kinds that have none (hog, hotspot)';
 comment on column cctv.models.runtime is 'What runs it: onnxruntime, opencv, or auto (the first that is there)';
 comment on column cctv.models.input_width is 'Width of the model''s input in pixels';
 comment on column cctv.models.input_height is 'Height of the model''s input in pixels';
