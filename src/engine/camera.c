@@ -336,8 +336,7 @@ take_frame(Camera *camera, int64_t pts_us)
 		camera->running_since_us = camera->last_frame_us;
 		camera->stats_us = at_us;
 	}
-	if (live_is_watched(camera->live))
-		live_show_frame(camera->live, frame, at_us);
+	live_show_frame(camera->live, frame, at_us);
 	analysis_notice(camera->analysis, notice);
 	set_state(camera, CAMERA_RUNNING, camera->plan->config->detect ? notice : "");
 	if (looks(camera) && sampler_take(&camera->sampler, at_us))
@@ -427,6 +426,11 @@ read_stream(Camera *camera, char reason[REASON])
 			result = SOURCE_LOST;
 			break;
 		}
+		if (timeline_is_ahead(&camera->timeline, clock_wall_us()))
+		{
+			snprintf(reason, REASON, "the clock was set back");
+			return SOURCE_LOST;
+		}
 	}
 	if (result == SOURCE_LOST && clock_monotonic_us() >= stall_deadline(camera))
 		snprintf(reason, REASON, "no picture for %g s",
@@ -436,6 +440,16 @@ read_stream(Camera *camera, char reason[REASON])
 	return result;
 }
 
+/* The clock was set back: what counts from later than now begins anew. */
+static void
+follow_clock(Camera *camera)
+{
+	timeline_live(&camera->timeline);
+	sampler_set_fps(&camera->sampler, camera->plan->config->detect_fps);
+	if (camera->recording != NULL)
+		recording_follow_clock(camera->recording, clock_wall_us());
+}
+
 /* The stream is open: is this a new session? */
 static void
 begin_stream(Camera *camera)
@@ -443,6 +457,8 @@ begin_stream(Camera *camera)
 	camera->last_frame_us = clock_monotonic_us();
 	camera->pace_us = 0;
 	timeline_restart(&camera->timeline);
+	if (timeline_is_ahead(&camera->timeline, clock_wall_us()))
+		follow_clock(camera);
 	if (camera->fresh_session)
 		return;
 	camera->fresh_session = true;
@@ -629,6 +645,7 @@ make_parts(Camera *camera)
 	camera->live = live_join(camera->world->live, camera->id);
 	if (camera->live == NULL)
 		return false;
+	live_set_events(camera->live, camera->events);
 	camera->analysis =
 		analysis_create(camera->id, camera->plan, camera->events, camera->world->pool,
 						camera->world->snapshots, camera->live, &camera->counters);

@@ -184,6 +184,14 @@ recording_configure(Recording *recording, const RecordSettings *settings, int64_
 }
 
 void
+recording_follow_clock(Recording *recording, int64_t now_us)
+{
+	for (int reason = 0; reason < RECORD_REASONS; reason++)
+		if (recording->held[reason])
+			recorder_want(recording->recorder, reason, now_us, RECORD_FOREVER);
+}
+
+void
 recording_motion(Recording *recording, bool moving, int64_t at_us)
 {
 	if (recording->settings.mode == RECORD_MODE_MOTION)

@@ -37,6 +37,9 @@ extern void recording_configure(Recording *recording, const RecordSettings *sett
 /* Something moves, or no longer does, at this stream time. */
 extern void recording_motion(Recording *recording, bool moving, int64_t at_us);
 
+/* The clock was set back to now_us: what is wanted is wanted from there on. */
+extern void recording_follow_clock(Recording *recording, int64_t now_us);
+
 /* Is anything to be recorded, now or when something happens? */
 extern bool recording_wanted(const Recording *recording);
 

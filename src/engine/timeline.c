@@ -9,6 +9,9 @@
 /* A frame this much later than its timestamp says: the clocks have parted. */
 #define DRIFT_LIMIT_US CLOCK_SECOND
 
+/* No frame is this far ahead of the clock unless somebody has set that back. */
+#define AHEAD_LIMIT_US (2 * CLOCK_SECOND)
+
 /* From one frame of a file to the next, when nothing is known of it. */
 #define DEFAULT_SPACING_US (CLOCK_SECOND / 25)
 
@@ -110,4 +113,10 @@ timeline_at(Timeline *timeline, int64_t pts_us, int64_t duration_us, int64_t now
 	timeline->last_us = at_us;
 	timeline->started = true;
 	return at_us;
+}
+
+bool
+timeline_is_ahead(const Timeline *timeline, int64_t now_us)
+{
+	return timeline->live && timeline->started && timeline->last_us - now_us > AHEAD_LIMIT_US;
 }

@@ -42,7 +42,13 @@ extern void timeline_restart(Timeline *timeline);
 extern int64_t timeline_at(Timeline *timeline, int64_t pts_us, int64_t duration_us, int64_t now_us);
 
 /*
- * The same for a packet, in the order in which packets come: times go back and
+ * Are a live stream's times ahead of the wall clock?  Then that was set back, and
+ * they would stand still until it is where it was: begin with timeline_live().
+ */
+extern bool timeline_is_ahead(const Timeline *timeline, int64_t now_us);
+
+/*
+ * The time of a packet, in the order in which packets come: times go back and
  * forth where pictures are decoded in another order than they are shown.
  */
 extern int64_t timeline_packet_at(Timeline *timeline, int64_t pts_us, int64_t now_us);

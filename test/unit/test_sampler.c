@@ -151,6 +151,29 @@ a_drifting_camera_is_anchored_anew(void **state)
 }
 
 static void
+a_clock_that_is_set_back_is_noticed(void **state)
+{
+	Timeline timeline;
+	int64_t wall = 1700000000 * CLOCK_SECOND;
+
+	timeline_live(&timeline);
+	assert_false(timeline_is_ahead(&timeline, wall));
+	timeline_at(&timeline, 0, 0, wall);
+	/* By a second: times stand still for so long. */
+	timeline_at(&timeline, 40000, 0, wall - CLOCK_SECOND);
+	assert_false(timeline_is_ahead(&timeline, wall - CLOCK_SECOND));
+	timeline_at(&timeline, 80000, 0, wall - 3600 * CLOCK_SECOND);
+	assert_true(timeline_is_ahead(&timeline, wall - 3600 * CLOCK_SECOND));
+	timeline_live(&timeline);
+	assert_int_equal(timeline_at(&timeline, 120000, 0, wall - 3600 * CLOCK_SECOND),
+					 wall - 3600 * CLOCK_SECOND);
+	/* A file has times of its own. */
+	timeline_file(&timeline, wall);
+	timeline_at(&timeline, 0, 0, 0);
+	assert_false(timeline_is_ahead(&timeline, 0));
+}
+
+static void
 retries_come_slower_and_slower(void **state)
 {
 	Backoff backoff;
@@ -193,6 +216,7 @@ main(void)
 		cmocka_unit_test(recordings_put_end_to_end_go_on),
 		cmocka_unit_test(a_live_stream_is_spaced_by_its_timestamps),
 		cmocka_unit_test(a_drifting_camera_is_anchored_anew),
+		cmocka_unit_test(a_clock_that_is_set_back_is_noticed),
 		cmocka_unit_test(retries_come_slower_and_slower),
 		cmocka_unit_test(cameras_do_not_retry_in_step),
 	};
