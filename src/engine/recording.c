@@ -14,8 +14,12 @@
 #include "recorder.h"
 #include "salvage.h"
 
-/* The ring keeps the pre-roll and what a slow disk may hold up. */
+/*
+ * The ring keeps the pre-roll and what a slow disk may hold up; for alerts also
+ * what passes until one is raised and comes back as a wish.
+ */
 #define SLACK_US (5 * CLOCK_SECOND)
+#define ALERT_SLACK_US (10 * CLOCK_SECOND)
 
 /* Its bound in bytes: a stream of 8 Mbit/s, and bursts. */
 #define RING_BYTES ((size_t) 16 << 20)
@@ -42,6 +46,7 @@ struct Recording
 	atomic_bool wanted;
 	atomic_bool lingers; /* no longer wanted, but there has been no keyframe since */
 	atomic_llong pre_roll_us;
+	atomic_llong span_us; /* what the ring is to hold */
 
 	/* The writer's thread only. */
 	bool salvaged;
@@ -139,7 +144,7 @@ set_ring_bounds(Recording *recording)
 	packet_ring_set_bounds(recording->ring,
 						   RING_BYTES + RING_BYTES_PER_SECOND *
 											(size_t) (recording->pre_roll_us / CLOCK_SECOND),
-						   recording->pre_roll_us + SLACK_US);
+						   recording->span_us);
 }
 
 /* Want or no longer want something that has no end of its own. */
@@ -161,6 +166,8 @@ recording_configure(Recording *recording, const RecordSettings *settings, int64_
 		settings->mode != RECORD_MODE_OFF || settings->manual || settings->scheduled || alert;
 
 	recording->pre_roll_us = settings->pre_roll_us;
+	recording->span_us =
+		settings->pre_roll_us + (settings->mode == RECORD_MODE_ALERTS ? ALERT_SLACK_US : SLACK_US);
 	recorder = recorder_settings(recording);
 	recorder_configure(recording->recorder, &recorder);
 	hold(recording, RECORD_CONTINUOUS, settings->mode == RECORD_MODE_CONTINUOUS, now_us, now_us);
@@ -174,7 +181,7 @@ recording_configure(Recording *recording, const RecordSettings *settings, int64_
 					  settings->alert_from_us + settings->pre_roll_us, settings->alert_until_us);
 
 	pthread_mutex_lock(&recording->lock);
-	if (!recording->paused && settings->pre_roll_us != recording->settings.pre_roll_us)
+	if (!recording->paused)
 		set_ring_bounds(recording);
 	pthread_mutex_unlock(&recording->lock);
 	recording->settings = *settings;
