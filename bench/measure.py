@@ -100,6 +100,18 @@ def compile_c(name, *packages):
     return target
 
 
+def compile_engine(name):
+    """bench/NAME.c with the engine's own objects, as build/bench/NAME; returns its path."""
+    os.makedirs(RESULTS, exist_ok=True)
+    target = os.path.join("build/bench", name)
+    done = subprocess.run(
+        ["make", "-s", target], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    if done.returncode != 0:
+        raise Problem(f"make {target} failed: {done.stdout.strip().splitlines()[-1:]}")
+    return os.path.join(ROOT, target)
+
+
 def host():
     """What the numbers depend on; says so when the machine is busy."""
     load = os.getloadavg()[0]

@@ -29,6 +29,11 @@ build/obj/%.cpp.o: src/%.cpp src/engine/engine.mk
 $(ENGINE): $(ENGINE_OBJS)
 	$(CC) -o $@ $^ $(ENGINE_LIBS)
 
+# Benchmarks that use the engine's parts.
+build/bench/%: bench/%.c $(ENGINE_OBJS)
+	@mkdir -p $(@D)
+	$(CC) -std=gnu11 $(ENGINE_CFLAGS) -MMD -MP -o $@ $< $(filter-out %/main.c.o,$(ENGINE_OBJS)) $(ENGINE_LIBS)
+
 -include $(ENGINE_OBJS:.o=.d)
 
 ENGINE_LIBDIR = $(DESTDIR)$(pkglibdir)/pg_cctv
