@@ -12,7 +12,7 @@ select case when current_setting('cctv.media_dir') like '/%' then '' else curren
 \gset
 -- Shell commands and files, as the server.
 create function pg_temp.run(command text) returns void
-	language plpgsql as $$ begin execute format('copy (select) to program %L', command); end $$;
+	language plpgsql as $$ begin execute format('copy (select) to program %L', 'cat >/dev/null; ' || command); end $$;
 create function pg_temp.write(path text, content text) returns void
 	language plpgsql as $$ begin execute format('copy (select %L) to %L', content, path); end $$;
 select set_config('regress.media', :'media_dir' || '/-1/2020-01-02', false) is not null as is_set;
@@ -182,7 +182,7 @@ insert into cctv.recordings (recording_id, camera_id, kind, state, path, started
 insert into cctv.recordings (recording_id, camera_id, kind, state, path, reason, started_at, ended_at, bytes) values
 	(-31, -1, 'recording', 'complete', '-1/2020-01-02/31.mp4', 'continuous', now() - interval '3 hours', now() - interval '179 minutes', 10);
 delete from cctv.alerts where alert_id in (-1, -2);
-select recording_id, evidence, alert_id, deletion_rank from cctv.recordings where camera_id = -1 and evidence order by recording_id desc;
+select recording_id, evidence, alert_id from cctv.recordings where camera_id = -1 and deletion_rank = 3 order by recording_id desc;
 rollback;
 
 -- For room: oldest first, evidence last, protected never.

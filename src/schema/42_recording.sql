@@ -17,7 +17,7 @@ create table cctv.recordings (
 	has_audio boolean,
 	sha256 bytea,
 	track_id bigint references cctv.tracks on delete set null,
-	alert_id bigint references cctv.alerts on delete set null,
+	alert_id bigint, -- no foreign key: a picture of an alert is evidence also when the alert has gone
 	session uuid,
 	evidence boolean not null default false,
 	protected boolean not null default false,
@@ -71,7 +71,7 @@ comment on column cctv.recordings.height is 'Height of the frame in pixels';
 comment on column cctv.recordings.has_audio is 'Is there sound?';
 comment on column cctv.recordings.sha256 is 'SHA-256 of the file when it was closed';
 comment on column cctv.recordings.track_id is 'Object that the picture is of';
-comment on column cctv.recordings.alert_id is 'First alert that the picture belongs to';
+comment on column cctv.recordings.alert_id is 'First alert that the picture belongs to, which may have been deleted since';
 comment on column cctv.recordings.session is 'Run of the camera''s stream that it is of';
 comment on column cctv.recordings.evidence is
 	'Does it show an alert? Found out before something is deleted, and when the alert is';

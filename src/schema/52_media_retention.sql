@@ -66,27 +66,30 @@ create function cctv.note_deletions(gone cctv.recordings[], why text) returns vo
 $$;
 comment on function cctv.note_deletions(cctv.recordings[], text) is 'Notes that recordings were deleted, unless that is noted already';
 
--- Whoever deletes a row: nothing that is protected goes, and nothing goes
--- without a trace.
-create function cctv.recording_deleted() returns trigger
+-- Whoever deletes rows: nothing that is protected goes, and nothing goes without
+-- a trace.
+create function cctv.recordings_deleted() returns trigger
 	language plpgsql security definer
 	set search_path = pg_catalog, pg_temp
 	as $$
+declare
+	guarded bigint := (select min(g.recording_id) from gone as g where g.protected);
 begin
-	if old.protected then
-		raise exception 'recording % is protected', old.recording_id
+	if guarded is not null then
+		raise exception 'recording % is protected', guarded
 			using errcode = 'object_not_in_prerequisite_state',
-				hint = format('See cctv.unprotect(%s).', old.recording_id);
+				hint = format('See cctv.unprotect(%s).', guarded);
 	end if;
-	perform cctv.note_deletions(array[old], 'by_hand');
+	perform cctv.note_deletions(array_agg(g::cctv.recordings), 'by_hand') from gone as g;
 	return null;
 end
 $$;
-comment on function cctv.recording_deleted() is 'Trigger: keeps what is protected, and notes what was deleted';
+comment on function cctv.recordings_deleted() is 'Trigger: keeps what is protected, and notes what was deleted';
 
-create trigger recording_deleted after delete on cctv.recordings
-	for each row execute function cctv.recording_deleted();
-comment on trigger recording_deleted on cctv.recordings is 'Keeps what is protected, and notes what was deleted';
+create trigger recordings_deleted after delete on cctv.recordings
+	referencing old table as gone
+	for each statement execute function cctv.recordings_deleted();
+comment on trigger recordings_deleted on cctv.recordings is 'Keeps what is protected, and notes what was deleted';
 
 create function cctv.forget_recordings(ids bigint[], why text) returns bigint
 	language plpgsql
@@ -104,53 +107,67 @@ $$;
 comment on function cctv.forget_recordings(bigint[], text) is
 	'Deletes rows of recordings that are not protected, noting why; returns their number. Their files follow';
 
--- Which recordings show alerts?  Those that overlap an alert, its rolls
+-- Which recordings show these alerts?  Those that overlap one, its rolls
 -- included, up to its first hour: what stands there for days would keep all of
--- them.
-create function cctv.shows_alert(recording cctv.recordings) returns boolean
+-- them.  (Those recorded for an alert, and pictures of one, say so themselves.)
+-- A recording is not longer than the greatest cctv.segment_duration, an hour,
+-- and some seconds until a keyframe.
+create function cctv.recordings_of(alerts cctv.alerts[]) returns setof bigint
 	language sql stable
 	set search_path = pg_catalog, pg_temp
 	as $$
-	select recording.reason is not distinct from 'alert' or recording.alert_id is not null or (
-		recording.kind = 'recording' and exists (
-			select from cctv.alerts as a
-				join cctv.cameras as c using (camera_id)
-			where a.camera_id = recording.camera_id
-				and a.at > recording.started_at - interval '1 hour' - c.post_roll
-				and a.at - c.pre_roll < coalesce(recording.ended_at, recording.started_at)
-				and coalesce(a.ended_at, a.at) + c.post_roll > recording.started_at))
+	select r.recording_id
+	from (
+		select a.camera_id, a.at - c.pre_roll as begins_at,
+			least(greatest(a.ended_at, a.at), a.at + interval '1 hour') + c.post_roll as ends_at
+		from unnest(alerts) as a
+			join cctv.cameras as c using (camera_id)
+		offset 0) as a
+		join cctv.recordings as r on r.camera_id = a.camera_id
+			and r.started_at < a.ends_at and r.started_at > a.begins_at - interval '62 minutes'
+	where r.kind = 'recording' and coalesce(r.ended_at, r.started_at) > a.begins_at
 $$;
-comment on function cctv.shows_alert(cctv.recordings) is 'Is a recording or picture evidence of an alert?';
+comment on function cctv.recordings_of(cctv.alerts[]) is 'Recordings that show these alerts, perhaps more than once';
 
 create function cctv.mark_evidence(ids bigint[]) returns void
-	language sql
+	language plpgsql
 	set search_path = pg_catalog, pg_temp
 	as $$
+declare
+	around cctv.alerts[];
+begin
+	select array_agg(distinct a) into around
+		from cctv.recordings as r
+			join cctv.cameras as c using (camera_id)
+			join cctv.alerts as a on a.camera_id = r.camera_id
+				and a.at > r.started_at - interval '1 hour' - c.post_roll
+				and a.at < coalesce(r.ended_at, r.started_at) + c.pre_roll
+		where r.recording_id = any (ids);
 	update cctv.recordings as r set evidence = true
-	where r.recording_id = any (ids) and not r.evidence and cctv.shows_alert(r)
+		where r.recording_id = any (ids) and not r.evidence
+			and r.recording_id in (select cctv.recordings_of(around));
+end
 $$;
 comment on function cctv.mark_evidence(bigint[]) is 'Marks those of these recordings that show alerts';
 
--- An alert goes before its evidence does: evidence it remains.
-create function cctv.alert_leaves_evidence() returns trigger
+-- Alerts may go before their evidence does: evidence it remains.
+create function cctv.alerts_leave_evidence() returns trigger
 	language plpgsql security definer
 	set search_path = pg_catalog, pg_temp
 	as $$
 begin
 	update cctv.recordings as r set evidence = true
-		where not r.evidence and r.camera_id = old.camera_id
-			and (r.alert_id = old.alert_id or (
-				r.started_at > old.at - interval '2 hours'
-				and r.started_at < least(old.ended_at, old.at + interval '1 hour') + interval '10 minutes'
-				and cctv.shows_alert(r)));
-	return old;
+		where not r.evidence
+			and r.recording_id in (select cctv.recordings_of((select array_agg(g::cctv.alerts) from gone as g)));
+	return null;
 end
 $$;
-comment on function cctv.alert_leaves_evidence() is 'Trigger: marks what shows an alert that is about to be deleted';
+comment on function cctv.alerts_leave_evidence() is 'Trigger: marks the recordings that show alerts which are being deleted';
 
-create trigger alert_leaves_evidence before delete on cctv.alerts
-	for each row execute function cctv.alert_leaves_evidence();
-comment on trigger alert_leaves_evidence on cctv.alerts is 'Marks what shows an alert that is about to be deleted';
+create trigger alerts_leave_evidence after delete on cctv.alerts
+	referencing old table as gone
+	for each statement execute function cctv.alerts_leave_evidence();
+comment on trigger alerts_leave_evidence on cctv.alerts is 'Marks the recordings that show alerts which are being deleted';
 
 -- Delete up to batch recordings that are past their camera's retention.  Times
 -- of footage say nothing of the age of its files.  Returns whether none is left.

@@ -44,7 +44,7 @@ comment on column cctv.v_recordings.width is 'Width of the frame in pixels';
 comment on column cctv.v_recordings.height is 'Height of the frame in pixels';
 comment on column cctv.v_recordings.has_audio is 'Is there sound?';
 comment on column cctv.v_recordings.track_id is 'Object that the picture is of';
-comment on column cctv.v_recordings.alert_id is 'First alert that the picture belongs to';
+comment on column cctv.v_recordings.alert_id is 'First alert that the picture belongs to, which may have been deleted since';
 comment on column cctv.v_recordings.evidence is 'Is it known to show an alert?';
 comment on column cctv.v_recordings.protected is 'It is never deleted';
 comment on column cctv.v_recordings.path is 'File, relative to cctv.media_dir';

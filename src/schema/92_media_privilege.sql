@@ -7,8 +7,8 @@ alter table cctv.media_status owner to cctv_worker;
 alter view cctv.v_recordings owner to cctv_worker;
 alter view cctv.v_storage owner to cctv_worker;
 alter view cctv.storage owner to cctv_worker;
-alter function cctv.recording_deleted() owner to cctv_worker;
-alter function cctv.alert_leaves_evidence() owner to cctv_worker;
+alter function cctv.recordings_deleted() owner to cctv_worker;
+alter function cctv.alerts_leave_evidence() owner to cctv_worker;
 grant execute on function
 	cctv.media_stat(text),
 	cctv.media_remove(text),
@@ -22,7 +22,7 @@ grant execute on function
 	cctv.store_recordings(cctv.event_line[], boolean),
 	cctv.note_deletions(cctv.recordings[], text),
 	cctv.forget_recordings(bigint[], text),
-	cctv.shows_alert(cctv.recordings),
+	cctv.recordings_of(cctv.alerts[]),
 	cctv.mark_evidence(bigint[]),
 	cctv.expire_media(cctv.cameras, integer),
 	cctv.media_excess(),
