@@ -249,6 +249,9 @@ control_run(const ControlOptions *options, EventQueue *queue, StateReader *reade
 		return 1;
 	control.stats_us = clock_monotonic_us() + CAMERA_STATS_US;
 	fleet_follow(control.fleet, first);
+	/* More may have come with the first: poll() does not tell of what is read. */
+	if (reader != NULL)
+		read_states(&control);
 	while (!control.ending)
 	{
 		report(&control);
