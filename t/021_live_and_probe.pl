@@ -137,6 +137,7 @@ like($snapshot, qr{^\d+/\d{4}-\d\d-\d\d/\d{6}\.\d{3}-0\.jpg$}, 'take_snapshot gi
 my $file = $node->data_dir . "/pg_cctv/$snapshot";
 is(join(' x ', jpeg_size($file)), '768 x 576', 'with the picture');
 is(sprintf('%o', (stat $file)[2] & 07777), '600', 'for the server alone');
+wait_sql($node, "select count(*) = 1 from cctv.recordings where path = '$snapshot' and kind = 'snapshot' and width = 768 and bytes = " . (-s $file), 'and a row');
 isnt(sql_value($node, "select cctv.take_snapshot('porch', false)"), $snapshot, 'the next is another');
 
 # The stream is lost: no picture of the past is called live.

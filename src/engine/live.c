@@ -21,6 +21,9 @@
 /* Objects of a frame this much older say nothing about the newest. */
 #define SEARCHED_US CLOCK_SECOND
 
+/* What a stream that is lost, or starting, may take to come. */
+#define RETURN_US (2 * CLOCK_SECOND)
+
 /* How often a look that waits sees whether it was cancelled. */
 #define CANCEL_US (CLOCK_SECOND / 10)
 
@@ -34,7 +37,9 @@ struct Live
 
 	pthread_mutex_t lock;
 	pthread_cond_t shown;
-	AVFrame *frame; /* NULL: none */
+	EventStream *events; /* NULL: the camera has gone */
+	atomic_bool streams; /* false until the first frame, and when it is lost */
+	AVFrame *frame;		 /* NULL: none */
 	int64_t at_us;
 	int64_t shown_us;  /* monotonic */
 	AVFrame *searched; /* in which the objects were found, if somebody looked then */
@@ -89,13 +94,20 @@ live_join(LiveBoard *board, int camera_id)
 	return live;
 }
 
+/* With the lock held, or of the last reference. */
+static void
+drop_pictures(Live *live)
+{
+	av_frame_free(&live->frame);
+	av_frame_free(&live->searched);
+}
+
 void
 live_unref(Live *live)
 {
 	if (live == NULL || --live->references > 0)
 		return;
-	av_frame_free(&live->frame);
-	av_frame_free(&live->searched);
+	drop_pictures(live);
 	pthread_cond_destroy(&live->shown);
 	pthread_mutex_destroy(&live->lock);
 	free(live);
@@ -109,6 +121,7 @@ live_leave(Live *live)
 	pthread_mutex_lock(&live->board->lock);
 	TAILQ_REMOVE(&live->board->cameras, live, link);
 	pthread_mutex_unlock(&live->board->lock);
+	live_set_events(live, NULL);
 	live_clear(live);
 	live_unref(live);
 }
@@ -131,29 +144,52 @@ live_find(LiveBoard *board, int camera_id)
 	return live;
 }
 
+void
+live_set_events(Live *live, EventStream *events)
+{
+	pthread_mutex_lock(&live->lock);
+	live->events = events;
+	pthread_mutex_unlock(&live->lock);
+}
+
+void
+live_tell_snapshot(Live *live, const Snapshot *snapshot, const SnapshotFile *file)
+{
+	pthread_mutex_lock(&live->lock);
+	if (live->events != NULL)
+		event_snapshot(live->events, snapshot, file);
+	pthread_mutex_unlock(&live->lock);
+}
+
 bool
 live_is_watched(const Live *live)
 {
 	return live->watched_until_us != 0;
 }
 
-/* Nobody has looked for a while: let the frame go. */
+/* Nobody has looked for a while: let the frames go. */
 static bool
 stop_if_unwatched(Live *live, int64_t now)
 {
 	if (now < live->watched_until_us)
 		return false;
 	live->watched_until_us = 0;
-	live_clear(live);
+	pthread_mutex_lock(&live->lock);
+	drop_pictures(live);
+	pthread_mutex_unlock(&live->lock);
 	return true;
 }
 
 void
 live_show_frame(Live *live, const AVFrame *frame, int64_t at_us)
 {
-	int64_t now = clock_monotonic_us();
+	int64_t now;
 	AVFrame *reference;
 
+	live->streams = true;
+	if (!live_is_watched(live))
+		return;
+	now = clock_monotonic_us();
 	if (stop_if_unwatched(live, now))
 		return;
 	reference = av_frame_clone(frame);
@@ -188,8 +224,8 @@ void
 live_clear(Live *live)
 {
 	pthread_mutex_lock(&live->lock);
-	av_frame_free(&live->frame);
-	av_frame_free(&live->searched);
+	live->streams = false;
+	drop_pictures(live);
 	live->nobjects = 0;
 	pthread_mutex_unlock(&live->lock);
 }
@@ -221,12 +257,15 @@ live_look(Live *live, bool annotated, int64_t deadline_us, const atomic_bool *ca
 		  LivePicture *picture)
 {
 	LiveResult result = LIVE_CANCELLED;
+	int64_t begin_us = clock_monotonic_us();
 	int64_t now;
 
 	pthread_mutex_lock(&live->lock);
 	while (!*cancelled)
 	{
 		now = clock_monotonic_us();
+		if (!live->streams && deadline_us > begin_us + RETURN_US)
+			deadline_us = begin_us + RETURN_US;
 		live->watched_until_us = now + WATCH_US;
 		result = has_picture(live, now) ? take_picture(live, annotated, picture) : LIVE_NOTHING;
 		if (result != LIVE_NOTHING || now >= deadline_us)

@@ -14,7 +14,9 @@
 
 #include <libavutil/frame.h>
 
+#include "event.h"
 #include "geometry.h"
+#include "snapshot.h"
 
 #define LIVE_MAX_OBJECTS 64
 #define LIVE_CAPTION 96
@@ -48,7 +50,10 @@ extern Live *live_join(LiveBoard *board, int camera_id);
 extern void live_leave(Live *live);
 extern void live_unref(Live *live);
 
-/* Does anybody look?  Frames need not be shown while nobody does. */
+/* Files that are made of its pictures are told here, until live_leave. */
+extern void live_set_events(Live *live, EventStream *events);
+
+/* Does anybody look?  Pictures need not be decoded for this while nobody does. */
 extern bool live_is_watched(const Live *live);
 
 /* A frame has been decoded; the caller keeps its own reference. */
@@ -58,7 +63,7 @@ extern void live_show_frame(Live *live, const AVFrame *frame, int64_t at_us);
 extern void live_show_objects(Live *live, const LiveObject *objects, int nobjects,
 							  const AVFrame *frame, int64_t at_us);
 
-/* The stream is gone, and its picture with it. */
+/* The stream is gone, and its picture with it; it is back with the next frame. */
 extern void live_clear(Live *live);
 
 /* ---- the request's side ---- */
@@ -74,8 +79,12 @@ typedef enum LiveResult
 	LIVE_NO_MEMORY
 } LiveResult;
 
+/* Tell of a file, unless the camera has gone. */
+extern void live_tell_snapshot(Live *live, const Snapshot *snapshot, const SnapshotFile *file);
+
 /*
- * The newest picture, which is awaited if there is none of the last seconds.
+ * The newest picture, which is awaited if there is none of the last seconds,
+ * though not for long if there is no stream.
  * To be annotated it is the newest of which the objects are known, if that is
  * hardly older: boxes must be where the objects are.  On LIVE_OK the caller
  * frees picture->frame.

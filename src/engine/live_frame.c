@@ -4,22 +4,23 @@
  */
 #include "request.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "clock.h"
+#include "media_file.h"
 #include "media_path.h"
 #include "picture.h"
+#include "snapshot.h"
 
-/* A picture that takes longer to come does not come. */
-#define AWAIT_US (5 * CLOCK_SECOND)
+/* A camera that is only recorded shows nothing before its next keyframe. */
+#define AWAIT_US (15 * CLOCK_SECOND)
 
 #define MAX_WIDTH 16384
 
-/* Pictures of the same millisecond take the next that is free. */
+/* Names to try for a picture: those of the next milliseconds. */
 #define MAX_ATTEMPTS 20
 
 static bool
@@ -28,24 +29,28 @@ is_annotated(const Request *request)
 	return json_is_true(json_object_get(request->arguments, "annotated"));
 }
 
-/* What there is to see of the camera that the request names. */
-static LiveResult
-look(Request *request, LivePicture *picture)
+/* The camera that the request names, a reference; NULL, with the request failed. */
+static Live *
+find_camera(Request *request)
 {
-	int64_t deadline_us = clock_monotonic_us() + AWAIT_US;
 	json_int_t camera_id = json_integer_value(json_object_get(request->arguments, "camera_id"));
 	Live *live = live_find(request->world->live, (int) camera_id);
-	LiveResult result;
 
 	if (live == NULL)
-	{
 		request_fail(request, CCTV_ERROR_UNAVAILABLE, NULL, "the camera does not run");
-		return LIVE_NOTHING;
-	}
+	return live;
+}
+
+/* What there is to see of it; a failure is the request's. */
+static LiveResult
+look(Request *request, Live *live, LivePicture *picture)
+{
+	int64_t deadline_us = clock_monotonic_us() + AWAIT_US;
+	LiveResult result;
+
 	if (deadline_us > request->deadline_us)
 		deadline_us = request->deadline_us;
 	result = live_look(live, is_annotated(request), deadline_us, &request->cancelled, picture);
-	live_unref(live);
 	if (result == LIVE_NO_MEMORY)
 		request_fail(request, CCTV_ERROR_FAILED, NULL, "the engine is out of memory");
 	else if (result != LIVE_OK)
@@ -93,95 +98,91 @@ describe(const LivePicture *picture, const Canvas *canvas)
 void
 request_live_frame(Request *request)
 {
+	Live *live = find_camera(request);
 	LivePicture picture;
 	Canvas canvas;
 	unsigned char *jpeg;
 	size_t length;
 
-	if (look(request, &picture) != LIVE_OK)
-		return;
-	if (render(request, &picture, &jpeg, &length, &canvas) == 0)
+	if (live != NULL && look(request, live, &picture) == LIVE_OK)
 	{
-		request_answer(request, describe(&picture, &canvas));
-		request_attach(request, jpeg, length);
-	}
-	av_frame_free(&picture.frame);
-}
-
-static int
-write_all(int fd, const unsigned char *bytes, size_t length)
-{
-	while (length > 0)
-	{
-		ssize_t written = write(fd, bytes, length);
-
-		if (written < 0 && errno != EINTR)
-			return -errno;
-		if (written > 0)
+		if (render(request, &picture, &jpeg, &length, &canvas) == 0)
 		{
-			bytes += written;
-			length -= written;
+			request_answer(request, describe(&picture, &canvas));
+			request_attach(request, jpeg, length);
 		}
+		av_frame_free(&picture.frame);
 	}
-	return 0;
+	live_unref(live);
 }
 
-/* Write a new file, or none.  Returns 0 or a negative errno value. */
-static int
-store(const char *media_dir, char path[MEDIA_PATH], int camera_id, int64_t at_us,
-	  const unsigned char *jpeg, size_t length)
+/* A name that no picture has yet, but for the very same moment's many. */
+static void
+choose_path(const char *media_dir, Snapshot *snapshot)
 {
-	int fd = -EEXIST;
+	for (int i = 0; i < MAX_ATTEMPTS; i++)
+	{
+		int fd;
+
+		media_path_snapshot(snapshot->path, snapshot->camera_id, snapshot->at_us + i * 1000, 0);
+		fd = media_open(media_dir, snapshot->path);
+		if (fd < 0)
+			return;
+		close(fd);
+	}
+}
+
+/* Write the picture, have its row made, and answer. */
+static void
+keep(Request *request, Live *live, const LivePicture *picture)
+{
+	const char *media_dir = request->world->media_dir;
+	json_int_t camera_id = json_integer_value(json_object_get(request->arguments, "camera_id"));
+	Snapshot snapshot = {.camera_id = (int) camera_id, .at_us = picture->at_us};
+	SnapshotFile file;
+	Canvas canvas;
+	unsigned char *jpeg;
+	size_t length;
+	json_t *answer;
 	int code;
 
-	for (int i = 0; fd == -EEXIST && i < MAX_ATTEMPTS; i++)
-	{
-		media_path_snapshot(path, camera_id, at_us + i * 1000, 0);
-		fd = media_create(media_dir, path);
-	}
-	if (fd < 0)
-		return fd;
-	code = write_all(fd, jpeg, length);
-	if (close(fd) != 0 && code == 0)
-		code = -errno;
+	if (render(request, picture, &jpeg, &length, &canvas) != 0)
+		return;
+	choose_path(media_dir, &snapshot);
+	code = media_file_store(media_dir, snapshot.path, jpeg, length, file.sha256);
+	free(jpeg);
 	if (code != 0)
-		media_remove(media_dir, path);
-	return code;
+	{
+		request_fail(request, CCTV_ERROR_FAILED, "Look at \"cctv.media_dir\".",
+					 "the picture could not be written: %s", strerror(-code));
+		return;
+	}
+	file.bytes = (int64_t) length;
+	file.width = canvas.width;
+	file.height = canvas.height;
+	live_tell_snapshot(live, &snapshot, &file);
+	answer = describe(picture, &canvas);
+	json_object_set_new(answer, "path", json_string(snapshot.path));
+	json_object_set_new(answer, "bytes", json_integer((json_int_t) length));
+	request_answer(request, answer);
 }
 
 void
 request_snapshot(Request *request)
 {
-	json_int_t camera_id = json_integer_value(json_object_get(request->arguments, "camera_id"));
+	Live *live;
 	LivePicture picture;
-	Canvas canvas;
-	unsigned char *jpeg = NULL;
-	size_t length;
-	char path[MEDIA_PATH];
-	json_t *answer;
-	int code;
 
 	if (request->world->media_dir == NULL)
 	{
 		request_fail(request, CCTV_ERROR_UNAVAILABLE, NULL, "there is no media directory");
 		return;
 	}
-	if (look(request, &picture) != LIVE_OK)
-		return;
-	if (render(request, &picture, &jpeg, &length, &canvas) == 0)
+	live = find_camera(request);
+	if (live != NULL && look(request, live, &picture) == LIVE_OK)
 	{
-		code = store(request->world->media_dir, path, (int) camera_id, picture.at_us, jpeg, length);
-		if (code == 0)
-		{
-			answer = describe(&picture, &canvas);
-			json_object_set_new(answer, "path", json_string(path));
-			json_object_set_new(answer, "bytes", json_integer((json_int_t) length));
-			request_answer(request, answer);
-		}
-		else
-			request_fail(request, CCTV_ERROR_FAILED, "Look at \"cctv.media_dir\".",
-						 "the picture could not be written: %s", strerror(-code));
-		free(jpeg);
+		keep(request, live, &picture);
+		av_frame_free(&picture.frame);
 	}
-	av_frame_free(&picture.frame);
+	live_unref(live);
 }

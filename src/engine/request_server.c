@@ -158,9 +158,12 @@ serve_requests(void *arg)
 
 /* ---- clients: the serving thread, with the lock held ---- */
 
+/* Passwords are in the JSON. */
 static void
 release_body(RequestServer *server, Client *client)
 {
+	if (client->reader.body != NULL)
+		explicit_bzero(client->reader.body, client->reader.header.json_length);
 	free(client->reader.body);
 	client->reader.body = NULL;
 	server->reserved -= client->reserved;
