@@ -13,6 +13,7 @@
 
 #include "analysis.h"
 #include "backoff.h"
+#include "camera_stats.h"
 #include "clock.h"
 #include "counters.h"
 #include "decode.h"
@@ -33,17 +34,6 @@
 #define LATE_US CLOCK_SECOND
 
 #define REASON 384
-
-/* What has been told of the counters. */
-typedef struct Told
-{
-	int64_t when_us; /* monotonic */
-	uint64_t packets;
-	uint64_t frames;
-	uint64_t analysed;
-	uint64_t inferences;
-	uint64_t inference_us;
-} Told;
 
 struct Camera
 {
@@ -67,12 +57,9 @@ struct Camera
 	pthread_cond_t wake;
 	CameraPlan *wanted;	   /* the newest plan */
 	atomic_bool replanned; /* wanted has changed */
-	int width;
-	int height;
-	char codec[32];
 
 	/* Whoever reports: the thread of an unpaced file, else the control thread. */
-	Told told;
+	CameraStats stats;
 
 	/* The camera's thread only. */
 	CameraPlan *plan;
@@ -136,43 +123,7 @@ set_state(Camera *camera, CameraState state, const char *message)
 static void
 report(Camera *camera, int64_t at_us)
 {
-	Counters *counters = &camera->counters;
-	Told now = {.when_us = clock_monotonic_us(),
-				.packets = counters->packets,
-				.frames = counters->frames,
-				.analysed = counters->analysed,
-				.inferences = counters->inferences,
-				.inference_us = counters->inference_us};
-	const Told *last = &camera->told;
-	double seconds = (double) (now.when_us - last->when_us) / CLOCK_SECOND;
-	EventStats stats = {.last_frame_us = counters->last_frame_us,
-						.inference_ms = -1,
-						.frames = now.frames,
-						.analysed = now.analysed,
-						.skipped = counters->skipped,
-						.inferences = now.inferences,
-						.reconnects = camera->reconnects};
-
-	/* A new session has begun to count from zero. */
-	if (now.packets < last->packets || now.frames < last->frames || now.analysed < last->analysed ||
-		now.inferences < last->inferences)
-		camera->told = (Told){.when_us = last->when_us};
-	if (seconds > 0)
-	{
-		stats.fps_in = (now.packets - last->packets) / seconds;
-		stats.fps_decoded = (now.frames - last->frames) / seconds;
-		stats.fps_analysed = (now.analysed - last->analysed) / seconds;
-	}
-	if (now.inferences > last->inferences)
-		stats.inference_ms = (double) (now.inference_us - last->inference_us) /
-							 (now.inferences - last->inferences) / 1000;
-	pthread_mutex_lock(&camera->lock);
-	stats.width = camera->width;
-	stats.height = camera->height;
-	memcpy(stats.codec, camera->codec, sizeof(stats.codec));
-	pthread_mutex_unlock(&camera->lock);
-	event_stats(camera->events, at_us, &stats);
-	camera->told = now;
+	camera_stats_tell(&camera->stats, &camera->counters, camera->reconnects, camera->events, at_us);
 }
 
 void
@@ -282,22 +233,6 @@ replan(Camera *camera)
 	follow_recording(camera);
 }
 
-/* Remember what the picture is, for the stats. */
-static void
-note_picture(Camera *camera, const AVFrame *frame)
-{
-	const char *codec = decoder_codec(camera->decoder);
-
-	if (camera->width == frame->width && camera->height == frame->height &&
-		strcmp(camera->codec, codec) == 0)
-		return;
-	pthread_mutex_lock(&camera->lock);
-	camera->width = frame->width;
-	camera->height = frame->height;
-	snprintf(camera->codec, sizeof(camera->codec), "%s", codec);
-	pthread_mutex_unlock(&camera->lock);
-}
-
 /* A file in real time: wait for the moment its frame is due. */
 static void
 keep_pace(Camera *camera, int64_t at_us)
@@ -329,7 +264,8 @@ take_frame(Camera *camera, int64_t pts_us)
 	camera->last_frame_us = clock_monotonic_us();
 	camera->counters.frames++;
 	camera->counters.last_frame_us = at_us;
-	note_picture(camera, frame);
+	camera_stats_picture(&camera->stats, frame->width, frame->height,
+						 decoder_codec(camera->decoder));
 	if (camera->fresh_session)
 	{
 		camera->fresh_session = false;
@@ -665,6 +601,7 @@ free_parts(Camera *camera)
 	camera_plan_unref(camera->plan);
 	pthread_cond_destroy(&camera->wake);
 	pthread_mutex_destroy(&camera->lock);
+	camera_stats_destroy(&camera->stats);
 	free(camera);
 }
 
@@ -691,7 +628,7 @@ camera_start(CameraWorld *world, CameraPlan *plan)
 	camera->wanted = camera_plan_ref(plan);
 	camera->state = CAMERA_STARTING;
 	camera->fresh_session = true;
-	camera->told.when_us = clock_monotonic_us();
+	camera_stats_init(&camera->stats);
 	camera->start_us = config->has_file_start ? config->file_start_us : clock_wall_us();
 	backoff_init(&camera->backoff, (unsigned) (clock_monotonic_us() ^ config->camera_id));
 	sampler_init(&camera->sampler, config->detect_fps);
