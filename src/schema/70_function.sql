@@ -242,7 +242,7 @@ create function cctv.health(out item text, out ok boolean, out message text) ret
 	from cctv.engine_status as e
 	union all
 	select format('camera "%s"', c.name), coalesce(s.state, 'stopped') in ('running', 'finished'),
-		concat_ws(': ', coalesce(s.state, 'stopped'), s.message)
+		concat_ws(': ', coalesce(s.state, 'stopped'), nullif(s.message, ''))
 	from cctv.cameras as c
 		left join cctv.camera_status as s using (camera_id)
 	where c.enabled

@@ -4,10 +4,10 @@ create view cctv.status as
 select c.name as camera,
 	coalesce(s.state, 'stopped') as state,
 	s.since,
-	s.fps_in,
-	s.fps_analysed,
+	round(s.fps_in::numeric, 1)::real as fps_in,
+	round(s.fps_analysed::numeric, 1)::real as fps_analysed,
 	s.skipped,
-	s.inference_ms,
+	round(s.inference_ms::numeric, 1)::real as inference_ms,
 	case when s.state = 'running' and c.url not like '/%'
 		then date_trunc('milliseconds', now() - s.last_frame_at)
 	end as frame_age,
