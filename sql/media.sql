@@ -101,6 +101,20 @@ update cctv.recordings set kind = 'snapshot' where recording_id = -1;
 select convert_from(cctv.snapshot(-1), 'UTF8'), cctv.snapshot(-2), cctv.snapshot(-4711);
 rollback;
 
+-- A picture taken by hand gets a row, and nothing else does.
+begin;
+select pg_temp.write(current_setting('regress.media') || '/120000.000-0.jpg', 'picture');
+select cctv.keep_picture(-1, '{"path": "-1/2020-01-02/120000.000-0.jpg", "at": "2020-01-02 12:00:00Z", "width": 640, "height": 480, "bytes": 1}') is not null as kept;
+select kind, reason, started_at, bytes, width, height, deletion_rank, cctv.verify(recording_id), convert_from(cctv.media(recording_id), 'UTF8')
+from cctv.recordings where path like '%-0.jpg';
+select cctv.keep_picture(-1, '{"path": "-1/2020-01-02/120000.000-0.jpg", "at": "2020-01-02 12:00:00Z"}');
+select cctv.keep_picture(-1, '{"path": "-1/2020-01-02/120000.001-0.jpg", "at": "2020-01-02 12:00:00Z"}');
+select cctv.keep_picture(-1, '{"path": "-1/2020-01-02/1.mp4", "at": "2020-01-02 12:00:00Z"}');
+select cctv.keep_picture(-2, '{"path": "-1/2020-01-02/120000.000-0.jpg", "at": "2020-01-02 12:00:00Z"}');
+select cctv.keep_picture(-1, '{}');
+select pg_temp.run(format('rm %s/120000.000-0.jpg', current_setting('regress.media')));
+rollback;
+
 -- Protected is protected; what goes leaves a trace, and its file goes after the
 -- commit.
 select cctv.protect(-1);
@@ -160,7 +174,7 @@ from cctv.recordings
 where camera_id = -1 and path like '%-%-%-%-%'
 group by reason order by reason;
 select kind, reason, why, count(*) from cctv.media_deletions where camera_id = -1 and path ~ '-.*-.*-.*-|jpg' group by 1, 2, 3 order by 1, 2;
-select path, evidence, deletion_rank from cctv.recordings where camera_id = -1 and evidence;
+select path, evidence, deletion_rank from cctv.recordings where camera_id = -1 and evidence order by path collate "C";
 -- Evidence it remains when the alert has gone, but not for ever.
 delete from cctv.alerts where alert_id = -1;
 select cctv.expire_media(c, 100) as done from cctv.cameras as c where camera_id = -1;

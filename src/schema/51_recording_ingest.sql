@@ -182,3 +182,33 @@ end
 $$;
 comment on function cctv.store_recordings(cctv.event_line[], boolean) is
 	'Stores what engines say of recordings; returns the number of announcements';
+
+-- A picture that somebody asked for (cctv.take_snapshot) is theirs to give a
+-- row.  Its path is one that no picture of a track has, and its row is new, so
+-- whoever may call this can claim nothing else.
+create function cctv.keep_picture(camera integer, picture jsonb) returns bigint
+	language plpgsql security definer
+	set search_path = pg_catalog, pg_temp
+	as $$
+declare
+	path text := picture ->> 'path';
+	file record;
+	id bigint;
+begin
+	select * into file from cctv.media_stat(path);
+	if path !~ ('^' || camera || '/[0-9]{4}-[0-9]{2}-[0-9]{2}/[0-9]{6}\.[0-9]{3}-0\.jpg$') or file.bytes is null then
+		raise exception 'there is no picture "%" of camera %', path, camera
+			using errcode = 'invalid_parameter_value';
+	end if;
+	insert into cctv.recordings (camera_id, kind, state, path, reason, started_at, ended_at, frames, bytes, codec,
+			width, height)
+		values (camera, 'snapshot', 'complete', path, 'manual', (picture ->> 'at')::timestamptz,
+			(picture ->> 'at')::timestamptz, 1, file.bytes, 'mjpeg', (picture ->> 'width')::integer,
+			(picture ->> 'height')::integer)
+		returning recording_id into id;
+	update cctv.recordings set sha256 = cctv.media_sha256(id) where recording_id = id;
+	return id;
+end
+$$;
+comment on function cctv.keep_picture(integer, jsonb) is
+	'Gives a picture that was taken by hand its row; returns its recording_id';

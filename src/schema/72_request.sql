@@ -39,11 +39,15 @@ create function cctv.take_snapshot(camera integer, annotated boolean default tru
 	set search_path = pg_catalog, pg_temp
 	as $$
 declare
-	path text := cctv.snapshot_now(camera, annotated) ->> 'path';
+	picture jsonb := cctv.snapshot_now(camera, annotated);
+	path text := picture ->> 'path';
 begin
 	if path !~ ('^' || camera || '/[0-9]{4}-[0-9]{2}-[0-9]{2}/[0-9]{6}\.[0-9]{3}-0\.jpg$') then
 		raise exception 'an engine of pg_cctv sent an answer that makes no sense'
 			using errcode = 'protocol_violation';
+	end if;
+	if path is not null then
+		perform cctv.keep_picture(camera, picture);
 	end if;
 	return path;
 end

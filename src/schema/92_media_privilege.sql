@@ -8,9 +8,11 @@ alter view cctv.v_recordings owner to cctv_worker;
 alter view cctv.v_storage owner to cctv_worker;
 alter view cctv.storage owner to cctv_worker;
 alter function cctv.recordings_deleted() owner to cctv_worker;
+alter function cctv.keep_picture(integer, jsonb) owner to cctv_worker;
 alter function cctv.alerts_leave_evidence() owner to cctv_worker;
 grant execute on function
 	cctv.media_stat(text),
+	cctv.media_sha256(bigint),
 	cctv.media_remove(text),
 	cctv.media_space(),
 	cctv.recording_wish(cctv.cameras),
