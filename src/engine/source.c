@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 
 #include <libavdevice/avdevice.h>
+#include <libavutil/time.h>
 
 #include "clock.h"
 #include "log.h"
@@ -24,6 +25,11 @@
 
 /* What a polite goodbye to a server may take. */
 #define CLOSE_US (CLOCK_SECOND / 5)
+
+/* Later than this, or so far ahead of the packet before: the pace is set anew. */
+#define PACE_LATE_US CLOCK_SECOND
+#define PACE_AHEAD_US (2 * CLOCK_SECOND)
+#define PACE_STEP_US (CLOCK_SECOND / 20)
 
 /* RTSP keeps user:password, percent-encoded, in a buffer of 128 bytes. */
 #define RTSP_MAX_CREDENTIALS 127
@@ -39,6 +45,7 @@ struct Source
 	bool timed_out;
 	bool closing; /* stop no longer interrupts: see source_close */
 	int64_t deadline_us;
+	int64_t pace_us; /* of HLS: monotonic clock minus timestamps, 0: not set */
 };
 
 static int
@@ -383,6 +390,32 @@ source_close(Source *source)
 	free(source);
 }
 
+/*
+ * HLS comes in segments, some of them at once: hold a packet back until its time,
+ * or a camera of five frames a second would be a rush of frames every few seconds.
+ */
+static void
+keep_pace(Source *source, const AVPacket *packet)
+{
+	int64_t stamp = packet->dts != AV_NOPTS_VALUE ? packet->dts : packet->pts;
+	int64_t now = clock_monotonic_us();
+	int64_t ahead;
+
+	if (strcmp(source->format->iformat->name, "hls") != 0 || stamp == AV_NOPTS_VALUE ||
+		packet->stream_index != source->video->index)
+		return;
+	stamp = av_rescale_q(stamp, source->video->time_base, AV_TIME_BASE_Q);
+	ahead = source->pace_us + stamp - now;
+	if (source->pace_us == 0 || ahead < -PACE_LATE_US || ahead > PACE_AHEAD_US)
+		source->pace_us = now - stamp;
+	while (source->pace_us + stamp > now && !interrupted(source))
+	{
+		ahead = source->pace_us + stamp - now;
+		av_usleep(ahead < PACE_STEP_US ? ahead : PACE_STEP_US);
+		now = clock_monotonic_us();
+	}
+}
+
 SourceResult
 source_read(Source *source, AVPacket *packet, int64_t deadline_us, char *reason, size_t reason_size)
 {
@@ -401,7 +434,10 @@ source_read(Source *source, AVPacket *packet, int64_t deadline_us, char *reason,
 		}
 		if (code >= 0 && (packet->stream_index == source->video->index ||
 						  (source->audio != NULL && packet->stream_index == source->audio->index)))
+		{
+			keep_pace(source, packet);
 			return SOURCE_OK;
+		}
 		if (code >= 0)
 		{
 			av_packet_unref(packet);

@@ -39,7 +39,7 @@ answer(int fd, const char *request)
 	char body[512] = "";
 	const char *status = "200 OK";
 	char extra[128] = "";
-	bool play = false;
+	const char *play = NULL;
 
 	if (strncmp(request, "GET /silent", 11) == 0)
 	{
@@ -51,6 +51,11 @@ answer(int fd, const char *request)
 				 "#EXTM3U\n#EXT-X-TARGETDURATION:3\n#EXTINF:3,\nfile://%s/video.avi\n"
 				 "#EXT-X-ENDLIST\n",
 				 outside);
+	else if (strncmp(request, "GET /live.m3u8", 14) == 0)
+		snprintf(body, sizeof(body),
+				 "#EXTM3U\n#EXT-X-TARGETDURATION:3\n#EXTINF:3,\nsegment.ts\n#EXT-X-ENDLIST\n");
+	else if (strncmp(request, "GET /segment.ts", 15) == 0)
+		play = "video.ts";
 	else if (strncmp(request, "GET /redirect", 13) == 0)
 	{
 		status = "302 Found";
@@ -65,20 +70,20 @@ answer(int fd, const char *request)
 	else if (strncmp(request, "GET /private", 12) == 0)
 		status = "401 Unauthorized";
 	else if (strncmp(request, "GET /video", 10) == 0)
-		play = true;
+		play = "video.avi";
 	else
 		status = "404 Not Found";
 	snprintf(head, sizeof(head), "HTTP/1.1 %s\r\nConnection: close\r\n%s\r\n", status, extra);
 	if (write(fd, head, strlen(head)) < 0 || write(fd, body, strlen(body)) < 0)
 		return;
-	if (play)
+	if (play != NULL)
 	{
 		char path[96];
 		char block[4096];
 		size_t got;
 		FILE *file;
 
-		snprintf(path, sizeof(path), "%s/video.avi", inside);
+		snprintf(path, sizeof(path), "%s/%s", inside, play);
 		file = fopen(path, "rb");
 		while ((got = fread(block, 1, sizeof(block), file)) > 0 && write(fd, block, got) > 0)
 			;
@@ -133,6 +138,8 @@ set_up(void **state)
 	mkdir(inside, 0700);
 	mkdir(outside, 0700);
 	snprintf(path, sizeof(path), "%s/video.avi", inside);
+	video_write(path, 160, 120, 10, FRAMES);
+	snprintf(path, sizeof(path), "%s/video.ts", inside);
 	video_write(path, 160, 120, 10, FRAMES);
 	snprintf(path, sizeof(path), "%s/video.avi", outside);
 	video_write(path, 160, 120, 10, FRAMES);
@@ -246,6 +253,22 @@ plays_a_file_and_a_stream_to_their_ends(void **state)
 	assert_int_equal(attempt(web("video"), &source, 5 * CLOCK_SECOND, &running, reason), SOURCE_OK);
 	assert_true(source_live(source));
 	assert_int_equal(packets_of(source), FRAMES);
+	source_close(source);
+}
+
+/* A segment arrives at once; its pictures are to come as they were taken. */
+static void
+hls_comes_at_its_own_pace(void **state)
+{
+	Source *source;
+	char reason[256];
+	int64_t start;
+
+	assert_int_equal(attempt(web("live.m3u8"), &source, 5 * CLOCK_SECOND, &running, reason),
+					 SOURCE_OK);
+	start = clock_monotonic_us();
+	assert_int_equal(packets_of(source), FRAMES);
+	assert_in_range(clock_monotonic_us() - start, 28 * CLOCK_SECOND / 10, 6 * CLOCK_SECOND);
 	source_close(source);
 }
 
@@ -382,6 +405,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(plays_a_file_and_a_stream_to_their_ends),
+		cmocka_unit_test(hls_comes_at_its_own_pace),
 		cmocka_unit_test(files_lie_in_the_source_paths),
 		cmocka_unit_test(what_is_no_video_is_said_to_be_none),
 		cmocka_unit_test(nothing_leads_to_another_file),
