@@ -278,36 +278,44 @@ time_of(Recording *recording, const Source *source, PacketKind kind, const AVPac
 	return timeline_packet_at(&recording->timelines[kind], stamp, clock_wall_us());
 }
 
-void
-recording_packet(Recording *recording, const Source *source, AVPacket *packet)
+/* Put a packet into the ring, if anybody wants it. */
+static void
+keep(Recording *recording, PacketKind kind, const AVPacket *packet, int64_t at_us)
 {
-	PacketKind kind = source_packet_kind(source, packet);
 	bool key = kind == PACKET_VIDEO && (packet->flags & AV_PKT_FLAG_KEY) != 0;
-	int64_t pts = packet->pts;
-	int64_t dts = packet->dts;
-	int64_t at_us;
 
 	if (!recording_listens(recording))
 	{
-		pause_ring(recording);
+		if (!recording->paused)
+			pause_ring(recording);
 		return;
 	}
 	if (recording->paused && !key)
 		return;
 	if (recording->paused)
 		resume_ring(recording);
-	/* Made-up stamps would only contradict the clock. */
-	if (!source_has_timestamps(source))
-		packet->pts = packet->dts = AV_NOPTS_VALUE;
-	at_us = time_of(recording, source, kind, packet);
 	if (kind == PACKET_VIDEO)
 		recording->newest_us = at_us;
 	if (packet_ring_push(recording->ring, kind, packet, at_us) < 0)
 		log_warning("a packet is not recorded: out of memory");
-	packet->pts = pts;
-	packet->dts = dts;
 	if (key && !recording->wanted)
 		recording->lingers = false;
+}
+
+/* The time lines follow every packet: recording may begin at any. */
+void
+recording_packet(Recording *recording, const Source *source, AVPacket *packet)
+{
+	PacketKind kind = source_packet_kind(source, packet);
+	int64_t pts = packet->pts;
+	int64_t dts = packet->dts;
+
+	/* Made-up stamps would only contradict the clock. */
+	if (!source_has_timestamps(source))
+		packet->pts = packet->dts = AV_NOPTS_VALUE;
+	keep(recording, kind, packet, time_of(recording, source, kind, packet));
+	packet->pts = pts;
+	packet->dts = dts;
 }
 
 void
