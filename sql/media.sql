@@ -256,6 +256,29 @@ select state from cctv.recordings where recording_id = -9;
 select pg_temp.run(format('rm %s/none-9.mp4', current_setting('regress.media')));
 rollback;
 
+-- A file without a row gets one, unless it is new, about to be deleted, or none
+-- of ours.
+begin;
+delete from cctv.notifications;
+select pg_temp.write(current_setting('regress.media') || '/' || name, 'found')
+from unnest('{120000.500Z-motion.mp4,120001.000-7.jpg,120002.000Z-alert.mp4,120003.000Z-alert.mp4,996199.999Z-alert.mp4,notes.txt}'::text[]) as name;
+select pg_temp.run(format('cd %s && touch -d "2020-01-02 12:05:00Z" 1*00* notes.txt && touch 120002*', current_setting('regress.media')));
+insert into cctv.media_deletions (recording_id, camera_id, kind, path, started_at, why, deleted_by)
+values (-40, -1, 'recording', '-1/2020-01-02/120003.000Z-alert.mp4', now(), 'age', current_user::regrole);
+select array(select name from unnest(cctv.media_list('-1/2020-01-02')) as name where name like '1%0%' order by name collate "C") as listed,
+	cctv.media_list('-1') as days, cctv.media_list('/etc'), cctv.media_list('..'), cctv.media_list('-1/none');
+select cctv.measure_media();
+update cctv.media_status set listed_upto = '';
+select cctv.find_files(20);
+select path, kind, reason, state, started_at, ended_at, bytes, cctv.verify(recording_id)
+from cctv.recordings where camera_id = -1 and recording_id > 0 order by path collate "C";
+select kind, topic, message from cctv.notifications;
+select cctv.find_files(20);
+select cctv.find_files(20);
+select count(*) from cctv.notifications;
+select pg_temp.run(format('cd %s && rm 12000* 996199* notes.txt', current_setting('regress.media')));
+rollback;
+
 -- What is stored, for people and dashboards.
 select camera, kind, reason, sum(files) as files, sum(bytes) as bytes, sum(protected_files) as protected
 from cctv.v_storage where camera_id = -1 group by 1, 2, 3;

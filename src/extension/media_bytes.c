@@ -9,6 +9,8 @@
  */
 #include "postgres.h"
 
+#include <dirent.h>
+#include <fcntl.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
@@ -18,17 +20,22 @@
 #include "funcapi.h"
 #include "guc.h"
 #include "media_dir.h"
+#include "mb/pg_wchar.h"
 #include "miscadmin.h"
+#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
 
 /* What one call hands out at most: a bytea is held in memory whole, twice. */
 #define LARGEST_PART (256 * 1024 * 1024)
 #define READ_BYTES (1024 * 1024)
+/* Entries of a directory that are looked at: a day of pictures every second. */
+#define MOST_ENTRIES 100000
 
 PG_FUNCTION_INFO_V1(cctv_media);
 PG_FUNCTION_INFO_V1(cctv_media_sha256);
 PG_FUNCTION_INFO_V1(cctv_media_stat);
+PG_FUNCTION_INFO_V1(cctv_media_list);
 PG_FUNCTION_INFO_V1(cctv_media_remove);
 PG_FUNCTION_INFO_V1(cctv_media_space);
 
@@ -208,6 +215,59 @@ cctv_media_stat(PG_FUNCTION_ARGS)
 		nulls[2] = false;
 	}
 	PG_RETURN_DATUM(make_row(fcinfo, lengthof(values), values, nulls));
+}
+
+/* Names in an open directory, those of directories with a slash behind them. */
+static Datum
+list_names(DIR *dir)
+{
+	ArrayBuildState *names = initArrayResult(TEXTOID, CurrentMemoryContext, false);
+	struct dirent *entry;
+
+	for (int n = 0; n < MOST_ENTRIES && (entry = readdir(dir)) != NULL; n++)
+	{
+		struct stat status;
+
+		CHECK_FOR_INTERRUPTS();
+		if (entry->d_name[0] == '.' ||
+			!pg_verifymbstr(entry->d_name, strlen(entry->d_name), true) ||
+			fstatat(dirfd(dir), entry->d_name, &status, AT_SYMLINK_NOFOLLOW) < 0)
+			continue;
+		if (S_ISDIR(status.st_mode))
+			accumArrayResult(names, CStringGetTextDatum(psprintf("%s/", entry->d_name)), false,
+							 TEXTOID, CurrentMemoryContext);
+		else if (S_ISREG(status.st_mode))
+			accumArrayResult(names, CStringGetTextDatum(entry->d_name), false, TEXTOID,
+							 CurrentMemoryContext);
+	}
+	return makeArrayResult(names, CurrentMemoryContext);
+}
+
+/* cctv.media_list(directory text) returns text[]: empty when it cannot be read. */
+Datum
+cctv_media_list(PG_FUNCTION_ARGS)
+{
+	char *path = text_to_cstring(PG_GETARG_TEXT_PP(0));
+	int fd = cctv_media_open_dir(path);
+	DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+	volatile Datum names = (Datum) 0;
+
+	if (dir == NULL)
+	{
+		if (fd >= 0)
+			close(fd);
+		PG_RETURN_ARRAYTYPE_P(construct_empty_array(TEXTOID));
+	}
+	PG_TRY();
+	{
+		names = list_names(dir);
+	}
+	PG_FINALLY();
+	{
+		closedir(dir);
+	}
+	PG_END_TRY();
+	PG_RETURN_DATUM(names);
 }
 
 /* cctv.media_remove(path text): NULL once the file is gone, else why it is not. */

@@ -113,6 +113,18 @@ cctv_media_open(const char *path, struct stat *status)
 	return fd;
 }
 
+int
+cctv_media_open_dir(const char *path)
+{
+	char step[LONGEST_STEP + 1];
+	const char *name;
+	char *child = psprintf("%s%sx", path, path[0] != '\0' ? "/" : "");
+	int dir = open_parent(child, &name, NULL, step);
+
+	pfree(child);
+	return dir;
+}
+
 /* Is this the directory of a day before yesterday, to which nothing is added any more? */
 static bool
 is_bygone_day(const char *step)

@@ -20,6 +20,12 @@
 extern int cctv_media_open(const char *path, struct stat *status);
 
 /*
+ * Open a directory below the media directory, or that itself when path is
+ * empty.  Returns a descriptor or -1 with errno set, as above.
+ */
+extern int cctv_media_open_dir(const char *path);
+
+/*
  * Remove the file at path, and its directory when that is then empty and of a
  * day gone by.  Returns 0, or -1 with errno set.
  */

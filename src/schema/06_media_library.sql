@@ -22,6 +22,13 @@ create function cctv.media_stat(path text, out bytes bigint, out modified_at tim
 comment on function cctv.media_stat(text) is
 	'Size and time of a media file, for maintenance: null when it is absent, and problem says why one cannot be looked at';
 
+create function cctv.media_list(directory text) returns text[]
+	language c volatile strict
+	set search_path = pg_catalog, pg_temp
+	as 'MODULE_PATHNAME', 'cctv_media_list';
+comment on function cctv.media_list(text) is
+	'Names in a directory below cctv.media_dir, for maintenance: those of directories end in a slash';
+
 create function cctv.media_remove(path text) returns text
 	language c volatile strict
 	set search_path = pg_catalog, pg_temp

@@ -21,7 +21,7 @@ comment on column cctv.notifications.notification_id is 'Key';
 comment on column cctv.notifications.at is 'When it was raised';
 comment on column cctv.notifications.kind is 'info, success, warning or error';
 comment on column cctv.notifications.topic is
-	'What it is about, in a word for programs: camera_lost, camera_found, recording_started, recording_stopped, low_disk, alert';
+	'What it is about, in a word for programs: camera_lost, camera_found, recording_started, recording_stopped, recording_failed, low_disk, media_missing, media_found, alert';
 comment on column cctv.notifications.camera_id is 'Camera, when it is about one';
 comment on column cctv.notifications.alert_id is 'Alert, when it is about one';
 comment on column cctv.notifications.message is 'What there is to say';

@@ -355,6 +355,7 @@ create table cctv.media_status (
 	total_bytes bigint,
 	measured_at timestamptz,
 	checked_upto bigint not null default 0,
+	listed_upto text not null default '',
 	constraint only_one_row check (one)
 );
 comment on table cctv.media_status is 'What maintenance knows of the media directory: one row';
@@ -363,6 +364,7 @@ comment on column cctv.media_status.free_bytes is 'Free bytes of its file system
 comment on column cctv.media_status.total_bytes is 'Size of its file system in bytes';
 comment on column cctv.media_status.measured_at is 'When these were measured';
 comment on column cctv.media_status.checked_upto is 'Key of the recording whose file was looked for last';
+comment on column cctv.media_status.listed_upto is 'Directory in which files without rows were looked for last';
 
 create function cctv.measure_media() returns void
 	language sql
@@ -419,6 +421,76 @@ end
 $$;
 comment on function cctv.check_files(integer) is 'Looks for the files of the next recordings and marks those that are missing';
 
+-- Files that nobody told of: the news was lost with a worker.  Their names say
+-- what they are.  Where several databases share the directory they may be
+-- another's.  What was written in the last minutes may still be told.
+create function cctv.adopt_files(directory text) returns bigint
+	language plpgsql
+	set search_path = pg_catalog, pg_temp
+	set timezone = 'UTC'
+	as $$
+declare
+	n bigint;
+begin
+	insert into cctv.recordings (camera_id, kind, state, path, reason, started_at, ended_at, bytes)
+		select c.camera_id, case when f.reason is null then 'snapshot' else 'recording' end, 'complete', f.path, f.reason,
+			f.started_at, case when f.reason is not null and c.file_start is null then greatest(f.started_at, s.modified_at)
+				else f.started_at end,
+			s.bytes
+		from (
+			select adopt_files.directory || '/' || l.name as path, p.part[2] as reason,
+				(split_part(adopt_files.directory, '/', 2) || ' ' || p.part[1])::timestamptz as started_at
+			from unnest(cctv.media_list(adopt_files.directory)) as l (name),
+				regexp_match(regexp_replace(l.name, '^([0-9]{2})([0-9]{2})', '\1:\2:'),
+					'^((?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]\.[0-9]{3})(?:Z-(continuous|scheduled|motion|manual|alert)\.mp4|-[0-9]+\.jpg)$') as p (part)
+			where p.part is not null
+			offset 0) as f
+			join cctv.cameras as c on c.camera_id::text = split_part(adopt_files.directory, '/', 1) and not c.purge,
+			cctv.media_stat(f.path) as s
+		where s.bytes > 0 and s.modified_at < now() - interval '10 minutes'
+			and not exists (select from cctv.recordings as r where r.path = f.path)
+			and not exists (select from cctv.media_deletions as d where d.path = f.path and d.removed_at is null)
+		on conflict (path) do nothing;
+	get diagnostics n = row_count;
+	return n;
+exception
+	when data_exception then
+		return 0; -- no day of ours
+end
+$$;
+comment on function cctv.adopt_files(text) is
+	'Gives rows to files in a directory that have none; returns their number';
+
+create function cctv.find_files(batch integer) returns void
+	language plpgsql
+	set search_path = pg_catalog, pg_temp
+	as $$
+declare
+	after text;
+	directories text[];
+	found_ bigint;
+begin
+	select s.listed_upto into after from cctv.media_status as s;
+	if not found or coalesce(current_setting('cctv.databases', true), '') like '%,%' then
+		return;
+	end if;
+	directories := array(
+		select rtrim(c.name || d.name, '/') collate "C" as directory
+		from unnest(cctv.media_list('')) as c (name), unnest(cctv.media_list(rtrim(c.name, '/'))) as d (name)
+		where c.name ~ '^-?[0-9]+/$' and d.name ~ '^[0-9]{4}-[0-9]{2}-[0-9]{2}/$'
+			and rtrim(c.name || d.name, '/') collate "C" > after
+		order by 1
+		limit batch);
+	found_ := (select sum(cctv.adopt_files(d)) from unnest(directories) as d);
+	update cctv.media_status set listed_upto = coalesce(directories[cardinality(directories)], '');
+	if found_ > 0 then
+		perform cctv.raise_notifications(array[row(null, null, 'info', 'media_found', null, null,
+			format('%s media files without a row were given one', found_))::cctv.notifications]);
+	end if;
+end
+$$;
+comment on function cctv.find_files(integer) is 'Looks for files without rows in the next directories';
+
 -- Called by maintain(): no step hinders another.
 create function cctv.maintain_media() returns void
 	language plpgsql
@@ -435,6 +507,7 @@ begin
 		perform cctv.measure_media();
 		perform cctv.settle_recordings(batch);
 		perform cctv.check_files(batch);
+		perform cctv.find_files(20);
 	exception when lock_not_available or deadlock_detected then
 		raise debug 'files are looked after later: %', sqlerrm;
 	end;

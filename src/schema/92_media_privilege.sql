@@ -13,6 +13,7 @@ alter function cctv.alerts_leave_evidence() owner to cctv_worker;
 grant execute on function
 	cctv.media_stat(text),
 	cctv.media_sha256(bigint),
+	cctv.media_list(text),
 	cctv.media_remove(text),
 	cctv.media_space(),
 	cctv.recording_wish(cctv.cameras),
@@ -33,6 +34,8 @@ grant execute on function
 	cctv.settle_recordings(integer),
 	cctv.measure_media(),
 	cctv.check_files(integer),
+	cctv.adopt_files(text),
+	cctv.find_files(integer),
 	cctv.maintain_media()
 	to cctv_worker;
 
