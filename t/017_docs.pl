@@ -9,7 +9,7 @@ my $top = $ENV{CCTV_TOP} || '.';
 my $node = cctv_node('docs', conf => "wal_level = logical\n");
 $node->start;
 
-foreach my $page (qw(zones schedules rules notifications consuming media))
+foreach my $page (qw(zones schedules rules notifications consuming media models))
 {
 	my $text = slurp_file("$top/docs/$page.md");
 	my @examples = $text =~ /^```sql\n(.*?)^```$/msg;
