@@ -15,6 +15,7 @@ create table cctv.cameras (
 	motion_threshold integer not null default 20,
 	motion_min_area real not null default 0.0005,
 	snapshots boolean not null default true,
+	annotate_snapshots boolean not null default true,
 	rtsp_transport text not null default 'tcp',
 	realtime boolean not null default true,
 	loop boolean not null default false,
@@ -89,6 +90,7 @@ comment on column cctv.cameras.min_confidence is 'Objects below are not reported
 comment on column cctv.cameras.motion_threshold is 'Change of luma, in levels of 255, that counts as motion';
 comment on column cctv.cameras.motion_min_area is 'Least fraction of the frame in motion that is worth a look';
 comment on column cctv.cameras.snapshots is 'Is a picture kept of every track?';
+comment on column cctv.cameras.annotate_snapshots is 'Are box, label, confidence and time drawn on it?';
 comment on column cctv.cameras.rtsp_transport is 'tcp or udp';
 comment on column cctv.cameras.realtime is 'A file is played at its own pace; false: as fast as possible';
 comment on column cctv.cameras.loop is 'A file starts again at its end';

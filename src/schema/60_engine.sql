@@ -221,7 +221,7 @@ create function cctv.desired_state(engine integer) returns jsonb
 				'detect', c.detect and cctv.is_scheduled(c.camera_id, 'detect', now()), 'detect_fps', c.detect_fps,
 				'models', c.models, 'labels', c.labels, 'min_confidence', c.min_confidence,
 				'motion_threshold', c.motion_threshold, 'motion_min_area', c.motion_min_area,
-				'snapshots', c.snapshots, 'realtime', c.realtime, 'loop', c.loop,
+				'snapshots', c.snapshots, 'snapshot_annotated', c.annotate_snapshots, 'realtime', c.realtime, 'loop', c.loop,
 				'file_start', c.file_start,
 				'masks', cctv.zone_points(c.camera_id, 'mask'),
 				'privacy', cctv.zone_points(c.camera_id, 'privacy'),
