@@ -248,13 +248,14 @@ take_snapshot(Analysis *analysis, const CameraPlan *plan, const Job *job, const 
 	snapshot.score = snapshot_score(job->frame, &track->box, track->confidence);
 	if (snapshot.score < reported->score * BETTER_PICTURE)
 		return;
-	reported->score = snapshot.score;
-	reported->pictured_us = job->at_us;
 	memcpy(snapshot.path, reported->picture, sizeof(snapshot.path));
 	if (analysis->unpaced)
 		snapshot_queue_write_now(analysis->snapshots, &snapshot, analysis->events);
-	else
-		snapshot_queue_put(analysis->snapshots, &snapshot, analysis->events);
+	/* What has been given up is made up for by the next frame. */
+	else if (!snapshot_queue_put(analysis->snapshots, &snapshot, analysis->events))
+		return;
+	reported->score = snapshot.score;
+	reported->pictured_us = job->at_us;
 }
 
 /* Tell what was seen in the job's frame, and keep pictures of it. */

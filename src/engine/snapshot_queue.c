@@ -138,7 +138,7 @@ snapshot_queue_stop(SnapshotQueue *queue)
 	free(queue);
 }
 
-void
+bool
 snapshot_queue_put(SnapshotQueue *queue, const Snapshot *snapshot, EventStream *events)
 {
 	Waiting *item = calloc(1, sizeof(*item));
@@ -166,6 +166,7 @@ snapshot_queue_put(SnapshotQueue *queue, const Snapshot *snapshot, EventStream *
 		log_warning("snapshot lost: too many are waiting to be written");
 		free_waiting(item);
 	}
+	return room;
 }
 
 /* With the lock held. */

@@ -21,9 +21,10 @@ extern void snapshot_queue_stop(SnapshotQueue *queue);
 
 /*
  * Write a snapshot soon, and tell it on events.  The frame is referenced and
- * the label copied.  When too many wait, this one is given up with a log line.
+ * the label copied.  When too many wait, this one is given up with a log line, and
+ * false is returned.
  */
-extern void snapshot_queue_put(SnapshotQueue *queue, const Snapshot *snapshot, EventStream *events);
+extern bool snapshot_queue_put(SnapshotQueue *queue, const Snapshot *snapshot, EventStream *events);
 
 /* Wait until nothing that would be told on events is left. */
 extern void snapshot_queue_wait(SnapshotQueue *queue, const EventStream *events);

@@ -14,7 +14,9 @@
 #include <turbojpeg.h>
 
 #include "clock.h"
+#include "event.h"
 #include "snapshot.h"
+#include "snapshot_queue.h"
 
 /* 2026-01-02 03:04:05.678 */
 #define AT INT64_C(1767323045678901)
@@ -394,6 +396,39 @@ the_better_picture_scores_higher(void **state)
 	av_frame_free(&frame);
 }
 
+/* Who is told that a picture was not taken can try again: none is lost in silence. */
+static void
+a_full_queue_says_so(void **state)
+{
+	const atomic_bool running = false;
+	EventQueue *lines = event_queue_create(1000, 1 << 20);
+	EventStream *events = event_stream_create(lines, 1, false, &running);
+	SnapshotQueue *queue = snapshot_queue_start(directory);
+	AVFrame *frame = make_frame(AV_PIX_FMT_YUV420P, 1920, 1080, 100, 128, 128);
+	int taken = 0;
+	int told = 0;
+	char *line;
+
+	for (int i = 0; i < 100; i++)
+	{
+		Snapshot snapshot = {.frame = frame, .camera_id = 1, .at_us = AT, .label = "person"};
+
+		media_path_snapshot(snapshot.path, 1, AT, i);
+		taken += snapshot_queue_put(queue, &snapshot, events);
+	}
+	snapshot_queue_stop(queue);
+	while ((line = event_queue_pop(lines, 0)) != NULL)
+	{
+		told++;
+		free(line);
+	}
+	assert_in_range(taken, 8, 99);
+	assert_int_equal(told, taken);
+	av_frame_free(&frame);
+	event_stream_free(events);
+	event_queue_free(lines);
+}
+
 int
 main(void)
 {
@@ -407,6 +442,7 @@ main(void)
 		cmocka_unit_test(a_clean_picture_has_nothing_on_it),
 		cmocka_unit_test(the_checksum_is_the_files),
 		cmocka_unit_test(the_better_picture_scores_higher),
+		cmocka_unit_test(a_full_queue_says_so),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);
