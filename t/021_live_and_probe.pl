@@ -137,8 +137,27 @@ like($snapshot, qr{^\d+/\d{4}-\d\d-\d\d/\d{6}\.\d{3}-0\.jpg$}, 'take_snapshot gi
 my $file = $node->data_dir . "/pg_cctv/$snapshot";
 is(join(' x ', jpeg_size($file)), '768 x 576', 'with the picture');
 is(sprintf('%o', (stat $file)[2] & 07777), '600', 'for the server alone');
-wait_sql($node, "select count(*) = 1 from cctv.recordings where path = '$snapshot' and kind = 'snapshot' and width = 768 and bytes = " . (-s $file), 'and a row');
+wait_sql($node, "select count(*) = 1 from cctv.recordings where path = '$snapshot' and kind = 'snapshot' and reason = 'manual' and sha256 is not null and width = 768 and bytes = " . (-s $file), 'and a row');
+like(sql_value($node, "begin; select cctv.take_snapshot('porch'); rollback;"), qr{^(BEGIN\n)?\d+/}, 'one in a transaction that is rolled back');
+wait_sql($node, "select count(*) = 2 from cctv.recordings where kind = 'snapshot' and track_id is null", 'has a row all the same');
 isnt(sql_value($node, "select cctv.take_snapshot('porch', false)"), $snapshot, 'the next is another');
+
+# Who may see a camera's row may see its picture, and nobody else.
+my $granted = $node->safe_psql('postgres', <<'SQL');
+create role viewer;
+grant usage on schema cctv to viewer;
+grant execute on function cctv.live_frame(integer, boolean, integer) to viewer;
+grant select (camera_id, name, removed_at) on cctv.cameras to viewer;
+grant select (camera_id, engine, state) on cctv.camera_status to viewer;
+alter table cctv.cameras enable row level security;
+create policy worker on cctv.cameras to cctv_worker using (true);
+create policy gate_only on cctv.cameras for select to viewer using (name = 'gate');
+SQL
+my $porch = sql_value($node, "select camera_id from cctv.cameras where name = 'porch'");
+fails("set role viewer; select cctv.live_frame($porch)", '42704', qr/camera $porch does not exist/, 'row security hides the camera');
+$node->safe_psql('postgres', "alter policy gate_only on cctv.cameras using (true)");
+like(sql_value($node, "set role viewer; select length(cctv.live_frame($porch)) > 1000"), qr/^(SET\n)?t$/, 'or lets it be seen');
+fails("set role viewer; select cctv.take_snapshot($porch)", '42501', qr/permission denied for function/, 'each function has its own privilege');
 
 # The stream is lost: no picture of the past is called live.
 $open->stop;

@@ -200,13 +200,17 @@ begin
 		raise exception 'there is no picture "%" of camera %', path, camera
 			using errcode = 'invalid_parameter_value';
 	end if;
-	insert into cctv.recordings (camera_id, kind, state, path, reason, started_at, ended_at, frames, bytes, codec,
+	-- The engine tells of the file as well, lest a rollback here forget it.
+	insert into cctv.recordings as r (camera_id, kind, state, path, reason, started_at, ended_at, frames, bytes, codec,
 			width, height)
 		values (camera, 'snapshot', 'complete', path, 'manual', (picture ->> 'at')::timestamptz,
 			(picture ->> 'at')::timestamptz, 1, file.bytes, 'mjpeg', (picture ->> 'width')::integer,
 			(picture ->> 'height')::integer)
+		on conflict on constraint recordings_path_key do update
+			set reason = excluded.reason
+			where r.camera_id = excluded.camera_id and r.kind = excluded.kind
 		returning recording_id into id;
-	update cctv.recordings set sha256 = cctv.media_sha256(id) where recording_id = id;
+	update cctv.recordings as r set sha256 = cctv.media_sha256(id) where r.recording_id = id and r.sha256 is null;
 	return id;
 end
 $$;
