@@ -14,6 +14,7 @@
 #include "analysis.h"
 #include "clock.h"
 #include "real_media.h"
+#include "tiny_model.h"
 
 #define STEP_US (CLOCK_SECOND / 5)
 
@@ -43,7 +44,7 @@ scene_begin(Scene *scene, const char *models, const char *camera)
 
 	*scene = (Scene){.at_us = CLOCK_SECOND};
 	snprintf(text, sizeof(text),
-			 "{\"settings\":{\"models_dir\":\"models\"},\"models\":[%s],\"cameras\":["
+			 "{\"settings\":{\"models_dir\":\".\"},\"models\":[%s],\"cameras\":["
 			 "{\"camera_id\":1,\"url\":\"file:///still.mp4\",\"realtime\":false,%s}]}",
 			 models, camera);
 	scene->state = desired_state_parse(text, strlen(text), reason, sizeof(reason));
@@ -129,7 +130,7 @@ tracks_of(const json_t *objects, const char *label)
 }
 
 #define OBJECTS                                                                                    \
-	"{\"name\":\"objects\",\"kind\":\"efficientdet\",\"file\":\"efficientdet-lite1.onnx\","        \
+	"{\"name\":\"objects\",\"kind\":\"efficientdet\",\"file\":\"models/efficientdet-lite1.onnx\"," \
 	"\"input_width\":384,\"input_height\":384,\"labels\":[\"person\",\"bicycle\",\"car\","         \
 	"\"motorcycle\",\"bus\",\"truck\",\"bird\",\"cat\",\"dog\"]}"
 
@@ -165,7 +166,8 @@ who_stands_there_at_the_start_is_found(void **state)
 }
 
 #define FACES(options)                                                                             \
-	"{\"name\":\"faces\",\"kind\":\"ultraface\",\"file\":\"ultraface.onnx\",\"input_width\":320,"  \
+	"{\"name\":\"faces\",\"kind\":\"ultraface\",\"file\":\"models/"                                \
+	"ultraface.onnx\",\"input_width\":320,"                                                        \
 	"\"input_height\":240,\"labels\":[\"face\"],\"min_confidence\":0.7,\"nms_iou\":0.3,"           \
 	"\"options\":" options "}"
 
@@ -212,6 +214,84 @@ small_faces_are_found_on_persons(void **state)
 					 0);
 	assert_int_equal(faces_found(frame, FACES("{}"), "\"models\":[\"faces\"]"), 0);
 	av_frame_free(&frame);
+}
+
+#define COLOURS "build/tiny-colours.onnx"
+
+/* The first object of this model; the caller decrefs it. */
+static json_t *
+first_of(const AVFrame *frame, const char *models, const char *camera, const char *model)
+{
+	json_t *objects;
+	json_t *object;
+	json_t *first = NULL;
+	Scene scene;
+	size_t i;
+
+	scene_begin(&scene, models, camera);
+	show(&scene, frame, 6);
+	objects = reported(&scene);
+	json_array_foreach(objects, i, object)
+	{
+		if (first == NULL &&
+			strcmp(json_string_value(json_object_get(object, "model")), model) == 0)
+			first = json_incref(object);
+	}
+	json_decref(objects);
+	scene_end(&scene);
+	assert_non_null(first);
+	return first;
+}
+
+static Box
+box_of(json_t *object)
+{
+	json_t *box = json_object_get(object, "box");
+
+	return (Box){
+		json_number_value(json_array_get(box, 0)), json_number_value(json_array_get(box, 1)),
+		json_number_value(json_array_get(box, 2)), json_number_value(json_array_get(box, 3))};
+}
+
+/* What colour the footballer is; or, without a model of persons, all of the frame. */
+static void
+a_classifier_looks_at_each_person(void **state)
+{
+	const char picture[] = "build/media/messi5.jpg";
+	const char colours[] =
+		"{\"name\":\"colours\",\"kind\":\"classifier\",\"file\":\"" COLOURS "\","
+		"\"input_width\":32,\"input_height\":32,\"labels\":[\"red\",\"green\",\"blue\"],"
+		"\"min_confidence\":0.5,\"options\":{\"within\":\"person\",\"mean\":0,\"scale\":0.5}}";
+	char models[2048];
+	AVFrame *frame;
+	json_t *object;
+	Box person;
+	Box judged;
+
+	need_file(picture);
+	need_file("models/efficientdet-lite1.onnx");
+	tiny_model_write(COLOURS, 32);
+	frame = picture_in_frame(picture, 1280, 720, 600, 200, 548, 342);
+	snprintf(models, sizeof(models), "%s,%s", OBJECTS, colours);
+
+	object = first_of(frame, models, "\"models\":[\"colours\",\"objects\"]", "objects");
+	person = box_of(object);
+	json_decref(object);
+	object = first_of(frame, models, "\"models\":[\"colours\",\"objects\"]", "colours");
+	assert_string_equal(json_string_value(json_object_get(object, "label")), "green");
+	judged = box_of(object);
+	json_decref(object);
+	/* All of the person and a little around. */
+	assert_true(box_intersection(&judged, &person) > 0.99f * box_area(&person));
+	assert_true(judged.w < 0.5f && judged.h < 0.8f);
+
+	object = first_of(frame, colours, "\"models\":[\"colours\"],\"min_confidence\":0.1", "colours");
+	judged = box_of(object);
+	assert_float_equal(judged.w, 1, 0);
+	assert_float_equal(judged.h, 1, 0);
+	json_decref(object);
+	av_frame_free(&frame);
+	remove(COLOURS);
 }
 
 /* A grey frame with a hot square; luma 220 of 16..235 is level 237. */
@@ -280,6 +360,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(who_stands_there_at_the_start_is_found),
 		cmocka_unit_test(small_faces_are_found_on_persons),
+		cmocka_unit_test(a_classifier_looks_at_each_person),
 		cmocka_unit_test(heat_without_motion_is_told_with_its_temperature),
 	};
 
