@@ -21,6 +21,7 @@
 #include "log.h"
 #include "protocol.h"
 #include "request_server.h"
+#include "sandbox.h"
 
 /* What stopping the cameras, and then the last lines, may take. */
 #define STOP_US (3 * CLOCK_SECOND)
@@ -39,6 +40,7 @@ typedef struct Control
 	int signal_fd;
 	int status;
 	bool ending;
+	unsigned name_files;  /* that can be read: sandbox_name_files() */
 	int64_t heartbeat_us; /* next one, monotonic */
 	int64_t stats_us;
 } Control;
@@ -74,6 +76,7 @@ open_control(Control *control, const DesiredState *first)
 	control->world.queue = control->queue;
 	control->world.stall_timeout_us = (int64_t) (settings->stall_timeout * CLOCK_SECOND);
 	control->world.source_paths = control->options->any_file ? NULL : &settings->source_paths;
+	control->name_files = sandbox_name_files();
 	control->writer = event_writer_start(control->queue, control->options->event_fd);
 	control->world.pool = pool_create(settings->detector_threads);
 	control->world.models = model_cache_create();
@@ -135,6 +138,18 @@ read_states(Control *control)
 		control->ending = true;
 }
 
+/* Lost the sight of the names of hosts?  The worker starts an engine that has it. */
+static void
+check_names(Control *control)
+{
+	if (control->reader == NULL || fleet_failures(control->fleet) == 0 ||
+		(control->name_files & ~sandbox_name_files()) == 0)
+		return;
+	log_warning("the files that host names are looked up in were replaced: "
+				"the engine ends, and the next can read them");
+	control->ending = true;
+}
+
 /* Heartbeats and stats, when they are due. */
 static void
 report(Control *control)
@@ -148,6 +163,7 @@ report(Control *control)
 		fleet_runtime(control->fleet, runtime);
 		event_heartbeat(control->queue, runtime);
 		model_cache_sweep(control->world.models);
+		check_names(control);
 	}
 	if (now >= control->stats_us)
 	{

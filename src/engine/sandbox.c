@@ -85,13 +85,8 @@ static const Grant system_grants[] = {
 	/* The choice of kernels for this CPU, the number of cores. */
 	{"/proc/cpuinfo", READ},
 	{"/sys/devices/system/cpu", READ},
-	/* Names to addresses. */
-	{"/etc/hosts", READ},
-	{"/etc/resolv.conf", READ},
+	/* Names to addresses; see also name_files. */
 	{"/run/systemd/resolve", READ},
-	{"/etc/nsswitch.conf", READ},
-	{"/etc/gai.conf", READ},
-	{"/etc/host.conf", READ},
 	{"/etc/services", READ},
 	{"/etc/localtime", READ},
 	{"/usr/share/zoneinfo", READ},
@@ -105,6 +100,10 @@ static const Grant system_grants[] = {
 	{"/dev/null", DEVICE},
 	{"/dev/urandom", READ},
 };
+
+static const char *const name_files[] = {"/etc/hosts", "/etc/resolv.conf", "/etc/nsswitch.conf",
+										 "/etc/gai.conf", "/etc/host.conf"};
+#define NAME_FILES (sizeof(name_files) / sizeof(name_files[0]))
 
 static Ruleset
 supported_rules(long abi)
@@ -147,6 +146,8 @@ grant_all(int ruleset, const Ruleset *rules, const Settings *settings)
 {
 	for (size_t i = 0; i < sizeof(system_grants) / sizeof(system_grants[0]); i++)
 		grant(ruleset, rules, system_grants[i].path, system_grants[i].rights);
+	for (size_t i = 0; i < NAME_FILES; i++)
+		grant(ruleset, rules, name_files[i], READ);
 	/* Set by a developer's hand only: the worker gives the engine no environment. */
 	if (getenv("PG_CCTV_ORT") != NULL)
 		grant(ruleset, rules, getenv("PG_CCTV_ORT"), LOAD);
@@ -312,4 +313,21 @@ sandbox_enter(const Settings *settings)
 		log_warning("sandbox: privileges can still be gained: %s", strerror(errno));
 	confine_files(settings);
 	confine_calls();
+}
+
+unsigned
+sandbox_name_files(void)
+{
+	unsigned readable = 0;
+
+	for (size_t i = 0; i < NAME_FILES; i++)
+	{
+		int fd = open(name_files[i], O_RDONLY | O_CLOEXEC);
+
+		if (fd >= 0)
+			close(fd);
+		if (fd >= 0 || errno == ENOENT)
+			readable |= 1u << i;
+	}
+	return readable;
 }

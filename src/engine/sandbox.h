@@ -15,4 +15,12 @@
  */
 extern void sandbox_enter(const Settings *settings);
 
+/*
+ * Which of the files that host names are looked up in can be read (or are not
+ * there), a bit for each.  A right is to a file and not to its name: when another
+ * takes its place, as editors and DHCP clients do it, names cannot be looked up
+ * until there is a new engine.
+ */
+extern unsigned sandbox_name_files(void);
+
 #endif /* CCTV_SANDBOX_H */

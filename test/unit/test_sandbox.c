@@ -140,6 +140,7 @@ check_files(void)
 	STEP(14, opens("/usr/lib", "", O_RDONLY | O_DIRECTORY));
 	STEP(15, !opens("/usr/bin/env", "", O_RDONLY));
 	STEP(16, !opens("/usr/local", "", O_RDONLY | O_DIRECTORY));
+	STEP(17, sandbox_name_files() == 31);
 	return 0;
 }
 
