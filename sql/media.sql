@@ -107,7 +107,12 @@ select pg_temp.write(current_setting('regress.media') || '/120000.000-0.jpg', 'p
 select cctv.keep_picture(-1, '{"path": "-1/2020-01-02/120000.000-0.jpg", "at": "2020-01-02 12:00:00Z", "width": 640, "height": 480, "bytes": 1}') is not null as kept;
 select kind, reason, started_at, bytes, width, height, deletion_rank, cctv.verify(recording_id), convert_from(cctv.media(recording_id), 'UTF8')
 from cctv.recordings where path like '%-0.jpg';
-select cctv.keep_picture(-1, '{"path": "-1/2020-01-02/120000.000-0.jpg", "at": "2020-01-02 12:00:00Z"}');
+-- The engine tells of it too, earlier or later: it is one row.
+select cctv.keep_picture(-1, '{"path": "-1/2020-01-02/120000.000-0.jpg", "at": "2020-01-02 12:00:00Z"}') = recording_id as same
+from cctv.recordings where path like '%-0.jpg';
+select cctv.ingest('[{"type": "snapshot", "camera_id": -1, "session": "00000000000000000000000000000009", "seq": 1, "track": 0,
+	"at": "2020-01-02T12:00:00Z", "path": "-1/2020-01-02/120000.000-0.jpg", "bytes": 8, "width": 640, "height": 480}]');
+select count(*), min(reason) as reason, min(bytes) as bytes from cctv.recordings where path like '%-0.jpg';
 select cctv.keep_picture(-1, '{"path": "-1/2020-01-02/120000.001-0.jpg", "at": "2020-01-02 12:00:00Z"}');
 select cctv.keep_picture(-1, '{"path": "-1/2020-01-02/1.mp4", "at": "2020-01-02 12:00:00Z"}');
 select cctv.keep_picture(-2, '{"path": "-1/2020-01-02/120000.000-0.jpg", "at": "2020-01-02 12:00:00Z"}');
