@@ -18,10 +18,14 @@
 #include "frame_search.h"
 #include "log.h"
 #include "motion.h"
+#include "scene.h"
 #include "tracker.h"
 
 /* A stationary object is verified, and reported, this often. */
 #define STATIONARY_REPORT_US (10 * CLOCK_SECOND)
+
+/* In a watched zone every second, which frames must not miss by a little. */
+#define WATCHED_REPORT_US (CLOCK_SECOND * 8 / 10)
 
 /* A track goes on by sightings of this part of the confidence that starts one. */
 #define LOW_PART 0.5f
@@ -66,6 +70,7 @@ struct Analysis
 	/* The camera's thread only. */
 	Motion *motion;
 	bool moving;
+	Scene *scene;
 
 	/* Of the job while busy, else of the camera's thread. */
 	CameraPlan *plan;
@@ -125,11 +130,13 @@ analysis_create(int camera_id, CameraPlan *plan, EventStream *events, Pool *pool
 	analysis->memory = SEARCH_MEMORY_EMPTY;
 	analysis->motion = motion_create(&plan->config->motion);
 	analysis->tracker = make_tracker(plan);
-	if (analysis->motion == NULL || analysis->tracker == NULL)
+	analysis->scene = scene_create(events);
+	if (analysis->motion == NULL || analysis->tracker == NULL || analysis->scene == NULL)
 	{
 		analysis_free(analysis);
 		return NULL;
 	}
+	motion_set_masks(analysis->motion, &plan->config->masks);
 	return analysis;
 }
 
@@ -142,6 +149,7 @@ analysis_free(Analysis *analysis)
 		motion_free(analysis->motion);
 	if (analysis->tracker != NULL)
 		tracker_free(analysis->tracker);
+	scene_free(analysis->scene);
 	camera_plan_unref(analysis->plan);
 	pthread_mutex_destroy(&analysis->lock);
 	free(analysis);
@@ -202,11 +210,20 @@ find_reported(Analysis *analysis, int track)
 	return NULL;
 }
 
+/* Does it stand where a rule waits for how long it stays, or counts? */
+static bool
+is_watched(const CameraPlan *plan, const Track *track)
+{
+	return polygons_contain(&plan->config->watched, box_foot(&track->box));
+}
+
 /* Is this track to be reported now?  Remembers that it was. */
 static bool
-due_for_report(Analysis *analysis, const Track *track, int64_t at_us, bool *first)
+due_for_report(Analysis *analysis, const CameraPlan *plan, const Track *track, int64_t at_us,
+			   bool *first)
 {
 	Reported *entry = find_reported(analysis, track->id);
+	int64_t pause_us = is_watched(plan, track) ? WATCHED_REPORT_US : STATIONARY_REPORT_US;
 
 	*first = entry == NULL;
 	if (entry == NULL)
@@ -216,7 +233,7 @@ due_for_report(Analysis *analysis, const Track *track, int64_t at_us, bool *firs
 		entry = &analysis->reported[analysis->nreported++];
 		*entry = (Reported){.track = track->id};
 	}
-	else if (track->stationary && at_us - entry->at_us < STATIONARY_REPORT_US)
+	else if (track->stationary && at_us - entry->at_us < pause_us)
 		return false;
 	entry->at_us = at_us;
 	return true;
@@ -275,7 +292,7 @@ report_seen(Analysis *analysis, const CameraPlan *plan, const Job *job, double i
 		bool first;
 
 		if (track->state != TRACK_CONFIRMED || !track->seen ||
-			!due_for_report(analysis, track, job->at_us, &first))
+			!due_for_report(analysis, plan, track, job->at_us, &first))
 			continue;
 		*object = (EventObject){.track = track->id,
 								.label = track_label(plan, track),
@@ -393,6 +410,23 @@ idle(Analysis *analysis, int64_t at_us)
 	show_tracks(analysis, NULL);
 }
 
+/* Must somebody who stands still in a watched zone be looked after? */
+static bool
+watched_due(const Analysis *analysis, int64_t at_us)
+{
+	const Track *tracks;
+	int ntracks;
+
+	if (analysis->plan->config->watched.count == 0 || analysis->memory.searched_us == INT64_MIN ||
+		at_us - analysis->memory.searched_us < WATCHED_REPORT_US)
+		return false;
+	ntracks = tracker_tracks(analysis->tracker, &tracks);
+	for (int i = 0; i < ntracks; i++)
+		if (tracks[i].stationary && is_watched(analysis->plan, &tracks[i]))
+			return true;
+	return false;
+}
+
 /*
  * Whoever stands there while the background is being learnt becomes part of it
  * and never moves: until it is known every frame is searched.
@@ -401,6 +435,7 @@ static bool
 worth_a_search(const Analysis *analysis, bool moving, bool calibrating, int64_t at_us)
 {
 	return moving || calibrating || tracker_due(analysis->tracker, at_us, STATIONARY_REPORT_US) ||
+		   watched_due(analysis, at_us) ||
 		   frame_search_due(analysis->plan, &analysis->memory, at_us);
 }
 
@@ -478,6 +513,18 @@ look_for_motion(Analysis *analysis, const AVFrame *frame, int64_t at_us, MotionR
 	analysis->moving = motion->active;
 }
 
+/* Is there anything to see at all?  Judged on the grid on which motion was looked for. */
+static void
+look_at_scene(Analysis *analysis, int64_t at_us, int64_t decoded_us)
+{
+	const LumaGrid *grid = motion_grid(analysis->motion);
+	bool watched = polygons_contain(&analysis->plan->config->watched, box_foot(&scene_box));
+
+	if (grid != NULL)
+		scene_update(analysis->scene, grid, at_us, decoded_us,
+					 watched ? WATCHED_REPORT_US : STATIONARY_REPORT_US);
+}
+
 bool
 analysis_moving(const Analysis *analysis)
 {
@@ -495,6 +542,7 @@ analysis_frame(Analysis *analysis, const AVFrame *frame, int64_t at_us, int64_t 
 	/* Motion alone is looked for when it starts recordings. */
 	if (!analysis->plan->config->detect)
 		return;
+	look_at_scene(analysis, at_us, decoded_us);
 	pthread_mutex_lock(&analysis->lock);
 	busy = analysis->busy;
 	pthread_mutex_unlock(&analysis->lock);
@@ -537,6 +585,7 @@ analysis_cut(Analysis *analysis, int64_t at_us, bool renumber)
 
 	cancel_jobs(analysis);
 	end_tracks(analysis, at_us);
+	scene_cut(analysis->scene, at_us);
 	if (analysis->snapshots != NULL)
 		snapshot_queue_wait(analysis->snapshots, analysis->events);
 	if (analysis->moving)
@@ -562,6 +611,7 @@ analysis_configure(Analysis *analysis, CameraPlan *plan, int64_t at_us)
 		end_tracks(analysis, at_us);
 	tracker_configure(analysis->tracker, &settings);
 	motion_configure(analysis->motion, &plan->config->motion);
+	motion_set_masks(analysis->motion, &plan->config->masks);
 	camera_plan_unref(analysis->plan);
 	analysis->plan = camera_plan_ref(plan);
 }

@@ -19,6 +19,7 @@
 #include "decode.h"
 #include "log.h"
 #include "main_stream.h"
+#include "picture.h"
 #include "sampler.h"
 #include "source.h"
 #include "thread.h"
@@ -266,6 +267,11 @@ take_frame(Camera *camera, int64_t pts_us)
 	camera->counters.last_frame_us = at_us;
 	camera_stats_picture(&camera->stats, frame->width, frame->height,
 						 decoder_codec(camera->decoder));
+	if (picture_hide(frame, &camera->plan->config->privacy) != 0)
+	{
+		log_warning("a frame is passed over: no memory to hide what is private in it");
+		return;
+	}
 	if (camera->fresh_session)
 	{
 		camera->fresh_session = false;

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include <jansson.h>
+#include <libavutil/buffer.h>
 
 #include "clock.h"
 #include "detector_kind.h"
@@ -348,6 +349,66 @@ read_detection(Reader *reader, CameraConfig *camera)
 	camera->snapshots_annotated = read_bool(reader, "snapshot_annotated", true);
 }
 
+static bool
+read_corner(json_t *corner, Point *point)
+{
+	double x = json_number_value(json_array_get(corner, 0));
+	double y = json_number_value(json_array_get(corner, 1));
+
+	*point = (Point){(float) x, (float) y};
+	return json_array_size(corner) == 2 && json_is_number(json_array_get(corner, 0)) &&
+		   json_is_number(json_array_get(corner, 1)) && x >= 0 && x <= 1 && y >= 0 && y <= 1;
+}
+
+static bool
+read_polygon(json_t *array, Polygon *polygon)
+{
+	size_t count = json_array_size(array);
+
+	if (count < 3 || count > POLYGON_MAX_CORNERS)
+		return false;
+	for (size_t i = 0; i < count; i++)
+		if (!read_corner(json_array_get(array, i), &polygon->corners[i]))
+			return false;
+	polygon->ncorners = (int) count;
+	return true;
+}
+
+/* An absent key gives an empty list. */
+static void
+read_polygons(Reader *reader, const char *key, PolygonList *list)
+{
+	json_t *array = value_of(reader, key);
+	size_t count = json_array_size(array);
+	Polygon *polygons;
+
+	if (array == NULL)
+		return;
+	if (!json_is_array(array) || count > CAMERA_MAX_POLYGONS)
+	{
+		complain(reader, "%s must be an array of at most %d polygons", key, CAMERA_MAX_POLYGONS);
+		return;
+	}
+	if (count == 0)
+		return;
+	list->buffer = av_buffer_allocz(count * sizeof(Polygon));
+	if (list->buffer == NULL)
+	{
+		complain(reader, "out of memory");
+		return;
+	}
+	polygons = (Polygon *) list->buffer->data;
+	for (size_t i = 0; i < count; i++)
+		if (!read_polygon(json_array_get(array, i), &polygons[i]))
+		{
+			complain(reader, "%s must hold polygons of 3 to %d corners [x, y] from 0 to 1", key,
+					 POLYGON_MAX_CORNERS);
+			return;
+		}
+	list->items = polygons;
+	list->count = (int) count;
+}
+
 /* A time, 0 when there is none. */
 static int64_t
 read_time(Reader *reader, const char *key)
@@ -409,6 +470,9 @@ read_camera(json_t *object)
 	}
 	read_stream(&reader, camera);
 	read_detection(&reader, camera);
+	read_polygons(&reader, "masks", &camera->masks);
+	read_polygons(&reader, "privacy", &camera->privacy);
+	read_polygons(&reader, "watched", &camera->watched);
 	read_recording(&reader, &camera->record);
 	camera->problem = reader.problem;
 	return camera;
@@ -535,6 +599,9 @@ camera_config_unref(CameraConfig *config)
 	free(config->password);
 	string_list_free(&config->models);
 	string_list_free(&config->labels);
+	av_buffer_unref(&config->masks.buffer);
+	av_buffer_unref(&config->privacy.buffer);
+	av_buffer_unref(&config->watched.buffer);
 	free(config);
 }
 
@@ -592,6 +659,8 @@ camera_config_equal(const CameraConfig *a, const CameraConfig *b)
 		   a->min_confidence == b->min_confidence && a->motion.threshold == b->motion.threshold &&
 		   a->motion.min_area == b->motion.min_area && a->snapshots == b->snapshots &&
 		   a->snapshots_annotated == b->snapshots_annotated &&
+		   polygons_equal(&a->masks, &b->masks) && polygons_equal(&a->privacy, &b->privacy) &&
+		   polygons_equal(&a->watched, &b->watched) &&
 		   record_settings_equal(&a->record, &b->record);
 }
 

@@ -17,9 +17,11 @@
 #include "log.h"
 #include "model_options.h"
 #include "motion.h"
+#include "polygon.h"
 
 #define CAMERA_MAX_MODELS 8
 #define CAMERA_MAX_LABELS 256
+#define CAMERA_MAX_POLYGONS 1024
 
 /* A list of malloc'd strings. */
 typedef struct StringList
@@ -105,6 +107,9 @@ typedef struct CameraConfig
 	MotionSettings motion;
 	bool snapshots;
 	bool snapshots_annotated;
+	PolygonList masks;	 /* neither motion nor objects there */
+	PolygonList privacy; /* black in pictures */
+	PolygonList watched; /* what stands still there is reported often, too */
 	RecordSettings record;
 } CameraConfig;
 

@@ -1,6 +1,6 @@
 /*
  * draw.h
- *		Boxes and captions on a picture.
+ *		Boxes, captions and black parts on a picture.
  */
 #ifndef CCTV_DRAW_H
 #define CCTV_DRAW_H
@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "geometry.h"
+#include "polygon.h"
 
 #ifdef __cplusplus
 extern "C"
@@ -30,6 +31,9 @@ extern "C"
 	 */
 	extern void draw_object(const Canvas *canvas, const Box *box, const char *caption);
 	extern void draw_footer(const Canvas *canvas, const char *text);
+
+	/* Fill polygons with black.  Returns 0, or -1 when out of memory. */
+	extern int draw_black(const Canvas *canvas, const Polygon *polygons, int count);
 
 #ifdef __cplusplus
 }

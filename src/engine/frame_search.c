@@ -123,17 +123,17 @@ host_regions(const CameraPlan *plan, int index, const SearchFrame *frame, const 
 		int host = (int) ((turn * DETECTOR_MAX_REGIONS + i) % hosts->n);
 
 		if (strcmp(hosts->items[host].label, label) == 0 &&
-			region_within(&hosts->items[host].box, traits->faces, width, height,
-						  model->input_width, model->input_height, &regions[nregions]))
+			region_within(&hosts->items[host].box, traits->faces, width, height, model->input_width,
+						  model->input_height, &regions[nregions]))
 			nregions++;
 	}
 	return nregions;
 }
 
-/* Take over what a model has found. */
+/* Take over what a model has found where it is not masked. */
 static void
-take_objects(const CameraPlan *plan, int index, const Detector *detector,
-			 const ObjectList *objects, Hosts *hosts, Findings *found)
+take_objects(const CameraPlan *plan, int index, const Detector *detector, const ObjectList *objects,
+			 Hosts *hosts, Findings *found)
 {
 	const ModelOptions *options = &model_config(plan->models[index])->options;
 	bool exact = traits_of(plan, index)->one_per_region;
@@ -143,6 +143,8 @@ take_objects(const CameraPlan *plan, int index, const Detector *detector,
 		const Object *object = &objects->items[i];
 		const char *label = detector_label(detector, object->label);
 
+		if (polygons_contain(&plan->config->masks, box_foot(&object->box)))
+			continue;
 		if (hosts->n < MAX_HOSTS)
 		{
 			hosts->items[hosts->n].box = object->box;
@@ -165,8 +167,7 @@ static void
 run_model(const CameraPlan *plan, int index, const SearchFrame *frame, const PixelRect *regions,
 		  int nregions, Workspace *workspace, Hosts *hosts, Findings *found)
 {
-	Detector *detector =
-		model_detector(plan->models[index], found->reason, sizeof(found->reason));
+	Detector *detector = model_detector(plan->models[index], found->reason, sizeof(found->reason));
 	int64_t start_us = clock_monotonic_us();
 	ObjectList objects;
 

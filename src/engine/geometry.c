@@ -78,3 +78,9 @@ box_from_rect(const PixelRect *rect, int frame_width, int frame_height)
 	box.h = (float) rect->h / frame_height;
 	return box;
 }
+
+Point
+box_foot(const Box *box)
+{
+	return (Point){box->x + box->w / 2, box->y + box->h};
+}

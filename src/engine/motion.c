@@ -74,7 +74,10 @@ struct Motion
 	float *beyond;	 /* 1 where that was off by more than the undamped threshold */
 	uint8_t *marks;	 /* Mark */
 	uint8_t *kept;	 /* marks that have support */
+	uint8_t *open;	 /* 0 where masked, else 1 */
 	int *stack;		 /* for walking a cluster */
+	int nopen;		 /* cells that are not masked */
+	PolygonList masks;
 
 	bool known; /* there is a background at all */
 	bool calibrating;
@@ -108,10 +111,11 @@ free_cells(Motion *motion)
 	free(motion->marks);
 	free(motion->kept);
 	free(motion->beyond);
+	free(motion->open);
 	free(motion->stack);
 	motion->mean = motion->deviation = motion->restless = NULL;
 	motion->still = motion->previous = motion->beyond = NULL;
-	motion->marks = motion->kept = NULL;
+	motion->marks = motion->kept = motion->open = NULL;
 	motion->stack = NULL;
 }
 
@@ -129,10 +133,12 @@ allocate_cells(Motion *motion)
 	motion->beyond = malloc(n * sizeof(float));
 	motion->marks = malloc(n);
 	motion->kept = malloc(n);
+	motion->open = malloc(n);
 	motion->stack = malloc(n * sizeof(int));
 	return motion->mean != NULL && motion->deviation != NULL && motion->restless != NULL &&
 		   motion->still != NULL && motion->previous != NULL && motion->marks != NULL &&
-		   motion->kept != NULL && motion->beyond != NULL && motion->stack != NULL;
+		   motion->kept != NULL && motion->beyond != NULL && motion->open != NULL &&
+		   motion->stack != NULL;
 }
 
 void
@@ -149,6 +155,41 @@ void
 motion_configure(Motion *motion, const MotionSettings *settings)
 {
 	motion->settings = *settings;
+}
+
+/* Which cells are masked, on the grid as it is now. */
+static void
+open_cells(Motion *motion)
+{
+	const LumaGrid *grid = &motion->grid;
+	int i = 0;
+
+	motion->nopen = 0;
+	for (int row = 0; row < grid->rows; row++)
+		for (int column = 0; column < grid->columns; column++, i++)
+		{
+			Point centre = {(column + 0.5f) * grid->cell / grid->width,
+							(row + 0.5f) * grid->cell / grid->height};
+
+			motion->open[i] = polygons_contain(&motion->masks, centre) ? 0 : 1;
+			motion->nopen += motion->open[i];
+		}
+}
+
+void
+motion_set_masks(Motion *motion, const PolygonList *masks)
+{
+	bool same = polygons_equal(&motion->masks, masks);
+
+	motion->masks = *masks;
+	if (!same && motion->open != NULL)
+		open_cells(motion);
+}
+
+const LumaGrid *
+motion_grid(const Motion *motion)
+{
+	return motion->grid.cells != NULL ? &motion->grid : NULL;
 }
 
 void
@@ -245,7 +286,7 @@ compensate_gain(Motion *motion)
 		int bin;
 
 		/* Too dark or too bright to follow the exposure. */
-		if (motion->mean[i] < 16 || motion->mean[i] > 240)
+		if (motion->mean[i] < 16 || motion->mean[i] > 240 || !motion->open[i])
 			continue;
 		bin = (int) (motion->grid.cells[i] / motion->mean[i] * RATIOS_PER_UNIT + 0.5f);
 		histogram[bin < RATIO_BINS ? bin : RATIO_BINS - 1]++;
@@ -287,7 +328,7 @@ contrast(const Motion *motion)
 	return clampf(share, LEAST_CONTRAST, 1);
 }
 
-/* Mark every cell.  Returns the fraction marked strong. */
+/* Mark every cell that is not masked.  Returns the fraction of these marked strong. */
 static float
 mark_cells(Motion *motion, float threshold)
 {
@@ -295,6 +336,7 @@ mark_cells(Motion *motion, float threshold)
 	const float *restrict mean = motion->mean;
 	const float *restrict deviation = motion->deviation;
 	float *restrict restless = motion->restless;
+	const uint8_t *restrict open = motion->open;
 	uint8_t *restrict marks = motion->marks;
 	float *restrict beyond = motion->beyond;
 	int n = motion->grid.columns * motion->grid.rows;
@@ -311,11 +353,11 @@ mark_cells(Motion *motion, float threshold)
 		/* Flicker is counted against the undamped limit, or damping would end it. */
 		restless[i] += now * (1 - beyond[i]);
 		beyond[i] = now;
-		marks[i] = (uint8_t) ((off > damped ? 1 : 0) + (off > WEAK * damped ? 1 : 0));
+		marks[i] = (uint8_t) (((off > damped ? 1 : 0) + (off > WEAK * damped ? 1 : 0)) * open[i]);
 	}
 	for (int i = 0; i < n; i++)
 		count += marks[i] == MARK_STRONG;
-	return (float) count / n;
+	return (float) count / (motion->nopen > 0 ? motion->nopen : 1);
 }
 
 /* Let the background follow the frame, slowly where something is in front of it. */
@@ -445,6 +487,7 @@ motion_update(Motion *motion, const AVFrame *frame, int64_t at_us, MotionResult 
 			free_cells(motion);
 			return -1;
 		}
+		open_cells(motion);
 	}
 
 	if (!motion->known || at_us < motion->at_us || at_us - motion->at_us > GAP_US)

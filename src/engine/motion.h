@@ -11,6 +11,8 @@
 #include <libavutil/frame.h>
 
 #include "geometry.h"
+#include "luma_grid.h"
+#include "polygon.h"
 
 #define MOTION_MAX_CLUSTERS 16
 
@@ -35,6 +37,15 @@ typedef struct Motion Motion;
 extern Motion *motion_create(const MotionSettings *settings);
 extern void motion_free(Motion *motion);
 extern void motion_configure(Motion *motion, const MotionSettings *settings);
+
+/*
+ * Nothing moves in these parts, however it changes: in the cells of the grid
+ * whose centres lie in one.  The list outlives the motion or the next call.
+ */
+extern void motion_set_masks(Motion *motion, const PolygonList *masks);
+
+/* What the last frame looks like; valid until the next, NULL before the first. */
+extern const LumaGrid *motion_grid(const Motion *motion);
 
 /*
  * Forget the background: after a reconnect or a seek.  A change of the

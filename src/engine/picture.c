@@ -69,6 +69,32 @@ colour_space(const AVFrame *frame)
 	return frame->height > 576 && !full_range(frame) ? SWS_CS_ITU709 : SWS_CS_ITU601;
 }
 
+/*
+ * The polygons travel with the frame (opaque_ref, which every reference to it
+ * shares), so no way from a decoder to a picture can forget them, and a frame
+ * keeps those that held when it came.
+ */
+int
+picture_hide(AVFrame *frame, const PolygonList *parts)
+{
+	av_buffer_unref(&frame->opaque_ref);
+	if (parts->count == 0)
+		return 0;
+	frame->opaque_ref = av_buffer_ref(parts->buffer);
+	return frame->opaque_ref != NULL ? 0 : -1;
+}
+
+static int
+black_out(const AVFrame *frame, const Canvas *canvas)
+{
+	const AVBufferRef *hidden = frame->opaque_ref;
+
+	if (hidden == NULL)
+		return 0;
+	return draw_black(canvas, (const Polygon *) hidden->data,
+					  (int) (hidden->size / sizeof(Polygon)));
+}
+
 int
 picture_from_frame(const AVFrame *frame, int max_width, Canvas *canvas)
 {
@@ -90,7 +116,7 @@ picture_from_frame(const AVFrame *frame, int max_width, Canvas *canvas)
 						 frame->height, &canvas->data, &canvas->stride);
 	}
 	sws_freeContext(scaler);
-	return done > 0 ? 0 : -1;
+	return done > 0 ? black_out(frame, canvas) : -1;
 }
 
 void

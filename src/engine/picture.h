@@ -14,11 +14,20 @@
 #include <libavutil/frame.h>
 
 #include "draw.h"
+#include "polygon.h"
+
+/*
+ * Hide parts of a frame: they are black in every picture made of it or of a
+ * reference to it, while the frame itself stays as it is.  Returns 0, or -1
+ * when out of memory: then nobody may see the frame.
+ */
+extern int picture_hide(AVFrame *frame, const PolygonList *parts);
 
 /*
  * The frame with square pixels, in the colours that its stream means, at most
  * max_width wide (0: as wide as it is).  canvas->data is malloc'd, whatever is
- * returned.  Returns 0, or -1 when it cannot be converted.
+ * returned.  Returns 0, or -1 when it cannot be converted or what is
+ * hidden cannot be.
  */
 extern int picture_from_frame(const AVFrame *frame, int max_width, Canvas *canvas);
 

@@ -113,7 +113,22 @@ reported(Scene *scene)
 	return all;
 }
 
-/* How many tracks of this label are among the reported objects. */
+/* How many tracks have ended since the last look at lines. */
+static int
+ended(Scene *scene)
+{
+	char *line;
+	int n = 0;
+
+	while ((line = event_queue_pop(scene->queue, 0)) != NULL)
+	{
+		n += strstr(line, "\"track_end\"") != NULL;
+		free(line);
+	}
+	return n;
+}
+
+/* How many tracks of this label (NULL: of any) are among the reported objects. */
 static int
 tracks_of(const json_t *objects, const char *label)
 {
@@ -123,7 +138,8 @@ tracks_of(const json_t *objects, const char *label)
 
 	json_array_foreach(objects, i, object)
 	{
-		if (strcmp(json_string_value(json_object_get(object, "label")), label) == 0)
+		if (label == NULL ||
+			strcmp(json_string_value(json_object_get(object, "label")), label) == 0)
 			n += json_object_get(object, "since") != NULL;
 	}
 	return n;
@@ -162,6 +178,146 @@ who_stands_there_at_the_start_is_found(void **state)
 	assert_int_equal(tracks_of(objects, "person"), 0);
 	json_decref(objects);
 	scene_end(&scene);
+	av_frame_free(&frame);
+}
+
+/* How many of the reported objects have their bottom centre left of x. */
+static int
+count_left_of(const json_t *objects, double x)
+{
+	const json_t *object;
+	size_t i;
+	int n = 0;
+
+	json_array_foreach(objects, i, object)
+	{
+		const json_t *box = json_object_get(object, "box");
+
+		n += json_number_value(json_array_get(box, 0)) +
+				 json_number_value(json_array_get(box, 2)) / 2 <
+			 x;
+	}
+	return n;
+}
+
+static void
+nobody_is_seen_in_a_mask(void **state)
+{
+	AVFrame *frame;
+	json_t *objects;
+	Scene scene;
+	size_t all;
+	int left;
+
+	need_file(media_path_of_video());
+	need_file("models/efficientdet-lite1.onnx");
+	frame = video_frame(media_path_of_video(), 10);
+	scene_begin(&scene, OBJECTS, "\"models\":[\"objects\"]");
+	show(&scene, frame, 11);
+	objects = reported(&scene);
+	all = json_array_size(objects);
+	left = count_left_of(objects, 0.5);
+	assert_in_range(left, 1, all - 1);
+	json_decref(objects);
+	scene_end(&scene);
+
+	scene_begin(&scene, OBJECTS,
+				"\"models\":[\"objects\"],\"masks\":[[[0,0],[0.5,0],[0.5,1],[0,1]]]");
+	show(&scene, frame, 11);
+	objects = reported(&scene);
+	assert_int_equal(count_left_of(objects, 0.499), 0);
+	assert_in_range(json_array_size(objects), 1, all - left);
+	json_decref(objects);
+	scene_end(&scene);
+	av_frame_free(&frame);
+}
+
+/* How many reports of its tracks there are in twenty seconds of a still picture. */
+static size_t
+reports_of_the_still(const AVFrame *frame, const char *camera, int *tracks)
+{
+	json_t *objects;
+	Scene scene;
+	size_t n;
+
+	scene_begin(&scene, OBJECTS, camera);
+	show(&scene, frame, 50);
+	objects = reported(&scene);
+	*tracks = tracks_of(objects, NULL);
+	json_decref(objects);
+	show(&scene, frame, 100);
+	objects = reported(&scene);
+	n = json_array_size(objects);
+	json_decref(objects);
+	scene_end(&scene);
+	return n;
+}
+
+static void
+who_stands_in_a_watched_zone_is_told_every_second(void **state)
+{
+	AVFrame *frame;
+	int tracks;
+	size_t seldom;
+	size_t often;
+	size_t elsewhere;
+
+	need_file(media_path_of_video());
+	need_file("models/efficientdet-lite1.onnx");
+	frame = video_frame(media_path_of_video(), 10);
+	seldom = reports_of_the_still(frame, "\"models\":[\"objects\"]", &tracks);
+	assert_in_range(seldom, tracks, 3 * tracks);
+	often = reports_of_the_still(
+		frame, "\"models\":[\"objects\"],\"watched\":[[[0,0],[1,0],[1,1],[0,1]]]", &tracks);
+	assert_in_range(often, 20 * (tracks - 1), 26 * tracks);
+	elsewhere = reports_of_the_still(
+		frame, "\"models\":[\"objects\"],\"watched\":[[[0,0],[0.1,0],[0,0.1]]]", &tracks);
+	assert_in_range(elsewhere, tracks, 3 * tracks);
+	av_frame_free(&frame);
+}
+
+/* The lens is covered for a while: one track, that begins and ends. */
+static void
+a_blocked_view_is_told(void **state)
+{
+	AVFrame *frame;
+	AVFrame *black;
+	json_t *objects;
+	json_t *box;
+	Scene scene;
+
+	need_file(media_path_of_video());
+	frame = video_frame(media_path_of_video(), 10);
+	black = av_frame_alloc();
+	black->format = frame->format;
+	black->width = frame->width;
+	black->height = frame->height;
+	assert_int_equal(av_frame_get_buffer(black, 0), 0);
+	for (int i = 0; i < 3; i++)
+		memset(black->data[i], i == 0 ? 16 : 128,
+			   (size_t) black->linesize[i] * (i == 0 ? black->height : black->height / 2));
+	scene_begin(&scene, "", "\"models\":[]");
+	show(&scene, frame, 60);
+	show(&scene, black, 24);
+	objects = reported(&scene);
+	assert_int_equal(json_array_size(objects), 0);
+	json_decref(objects);
+	show(&scene, black, 120);
+	objects = reported(&scene);
+	assert_int_equal(tracks_of(objects, "blocked"), 1);
+	assert_in_range(json_array_size(objects), 2, 3);
+	assert_string_equal(json_string_value(json_object_get(json_array_get(objects, 0), "model")),
+						"scene");
+	box = json_object_get(json_array_get(objects, 0), "box");
+	for (int i = 0; i < 4; i++)
+		assert_true(json_number_value(json_array_get(box, i)) == i / 2);
+	json_decref(objects);
+	show(&scene, frame, 9);
+	assert_int_equal(ended(&scene), 0);
+	show(&scene, frame, 6);
+	assert_int_equal(ended(&scene), 1);
+	scene_end(&scene);
+	av_frame_free(&black);
 	av_frame_free(&frame);
 }
 
@@ -359,6 +515,9 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(who_stands_there_at_the_start_is_found),
+		cmocka_unit_test(nobody_is_seen_in_a_mask),
+		cmocka_unit_test(who_stands_in_a_watched_zone_is_told_every_second),
+		cmocka_unit_test(a_blocked_view_is_told),
 		cmocka_unit_test(small_faces_are_found_on_persons),
 		cmocka_unit_test(a_classifier_looks_at_each_person),
 		cmocka_unit_test(heat_without_motion_is_told_with_its_temperature),

@@ -148,6 +148,52 @@ one_bad_camera_does_not_stop_the_rest(void **state)
 }
 
 static void
+reads_parts_of_the_frame(void **state)
+{
+	const char *wrong[] = {
+		"7",
+		"[7]",
+		"[[[0,0],[1,1]]]",
+		"[[[0,0],[1,0],[1,1.5]]]",
+		"[[[0,0],[1,0],[1]]]",
+		"[[[0,0],[1,0],[\"a\",1]]]",
+		"{}",
+		"[[[0,0],[1,0],[-0.1,1]]]",
+	};
+	const char *keys[] = {"masks", "privacy", "watched"};
+	DesiredState *plain = parse(CAMERA(""));
+	DesiredState *s =
+		parse(CAMERA(",\"masks\":[[[0,0],[0.4,0],[0.4,0.1]],[[0,0],[1,0],[1,1],[0,1]]],"
+					 "\"privacy\":[[[0.5,0.5],[1,0.5],[1,1]]],\"watched\":[]"));
+	CameraConfig *c = s->cameras[0];
+
+	assert_null(c->problem);
+	assert_int_equal(c->masks.count, 2);
+	assert_int_equal(c->masks.items[0].ncorners, 3);
+	assert_int_equal(c->masks.items[1].ncorners, 4);
+	assert_true(c->masks.items[0].corners[2].y == 0.1f);
+	assert_int_equal(c->privacy.count, 1);
+	assert_int_equal(c->watched.count, 0);
+	assert_true(camera_config_same_stream(c, plain->cameras[0]));
+	assert_false(camera_config_equal(c, plain->cameras[0]));
+	desired_state_free(s);
+	desired_state_free(plain);
+
+	/* A camera never runs without the mask that somebody meant. */
+	for (size_t key = 0; key < 3; key++)
+		for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
+		{
+			char text[256];
+
+			snprintf(text, sizeof(text), CAMERA(",\"%s\":%s"), keys[key], wrong[i]);
+			s = parse(text);
+			assert_non_null(s->cameras[0]->problem);
+			assert_non_null(strstr(s->cameras[0]->problem, keys[key]));
+			desired_state_free(s);
+		}
+}
+
+static void
 a_model_file_stays_in_its_directory(void **state)
 {
 	static const char *const files[] = {"/etc/passwd", "../x", "a/../../x", "..", ""};
@@ -303,6 +349,7 @@ main(void)
 		cmocka_unit_test(fills_in_what_is_missing),
 		cmocka_unit_test(takes_credentials_from_the_url_if_there_are_no_others),
 		cmocka_unit_test(one_bad_camera_does_not_stop_the_rest),
+		cmocka_unit_test(reads_parts_of_the_frame),
 		cmocka_unit_test(a_model_file_stays_in_its_directory),
 		cmocka_unit_test(nonsense_is_refused_without_quoting_it),
 		cmocka_unit_test(tells_what_restarts_a_stream),

@@ -232,6 +232,63 @@ too_small_is_not_motion(void **state)
 }
 
 static void
+nothing_moves_in_a_mask(void **state)
+{
+	Polygon left = {4, {{0, 0}, {0.5f, 0}, {0.5f, 1}, {0, 1}}};
+	PolygonList masks = {.count = 1, .items = &left};
+	PolygonList none = {0};
+	Scene *scene = *state;
+
+	motion_set_masks(scene->motion, &masks);
+	calibrate(scene);
+	show(scene, WIDTH / 4, 150, 30, 80, 245);
+	assert_false(scene->result.active);
+	assert_int_equal(scene->result.nclusters, 0);
+	assert_true(scene->result.area == 0);
+	/* Half in it: what lies outside counts. */
+	show(scene, WIDTH / 2 - 40, 150, 80, 80, 245);
+	assert_true(scene->result.active);
+	assert_int_equal(scene->result.nclusters, 1);
+	assert_true(scene->result.clusters[0].x > 0.49f);
+	assert_true(scene->result.clusters[0].w < 60.0f / WIDTH);
+	/* Changed in place. */
+	motion_set_masks(scene->motion, &none);
+	show(scene, WIDTH / 4, 150, 30, 80, 245);
+	assert_int_equal(scene->result.nclusters, 1);
+	assert_true(scene->result.clusters[0].x < 0.4f);
+}
+
+static void
+a_lamp_beside_a_large_mask_is_no_motion(void **state)
+{
+	Polygon most = {4, {{0, 0}, {0.7f, 0}, {0.7f, 1}, {0, 1}}};
+	PolygonList masks = {.count = 1, .items = &most};
+	Scene *scene = *state;
+
+	motion_set_masks(scene->motion, &masks);
+	calibrate(scene);
+	/* All that can be seen changes at once, which is under a third of the frame. */
+	show(scene, (int) (0.65f * WIDTH), 0, WIDTH, HEIGHT, 245);
+	assert_true(scene->result.calibrating);
+	assert_false(scene->result.active);
+}
+
+static void
+a_mask_over_everything_is_harmless(void **state)
+{
+	Polygon all = {4, {{0, 0}, {1, 0}, {1, 1}, {0, 1}}};
+	PolygonList masks = {.count = 1, .items = &all};
+	Scene *scene = *state;
+
+	motion_set_masks(scene->motion, &masks);
+	calibrate(scene);
+	show(scene, 300, 150, 30, 80, 245);
+	show(scene, 0, 0, WIDTH, HEIGHT, 10);
+	assert_false(scene->result.active);
+	assert_int_equal(scene->result.nclusters, 0);
+}
+
+static void
 active_is_held_over_a_gap(void **state)
 {
 	Scene *scene = *state;
@@ -601,6 +658,9 @@ main(void)
 		SCENE_TEST(finds_an_object_where_it_is),
 		SCENE_TEST(finds_a_dim_object_by_night),
 		SCENE_TEST(too_small_is_not_motion),
+		SCENE_TEST(nothing_moves_in_a_mask),
+		SCENE_TEST(a_lamp_beside_a_large_mask_is_no_motion),
+		SCENE_TEST(a_mask_over_everything_is_harmless),
 		SCENE_TEST(active_is_held_over_a_gap),
 		SCENE_TEST(two_objects_are_two_clusters_largest_first),
 		SCENE_TEST(the_exposure_is_not_motion),

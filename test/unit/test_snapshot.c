@@ -15,6 +15,7 @@
 
 #include "clock.h"
 #include "event.h"
+#include "picture.h"
 #include "snapshot.h"
 #include "snapshot_queue.h"
 
@@ -429,6 +430,86 @@ a_full_queue_says_so(void **state)
 	event_queue_free(lines);
 }
 
+/* The right upper quarter and a triangle at the left edge; the caller unrefs the buffer. */
+static PolygonList
+hidden_parts(void)
+{
+	AVBufferRef *buffer = av_buffer_allocz(2 * sizeof(Polygon));
+	Polygon *parts = (Polygon *) buffer->data;
+
+	parts[0] = (Polygon){4, {{0.5f, 0}, {1, 0}, {1, 0.5f}, {0.5f, 0.5f}}};
+	parts[1] = (Polygon){3, {{0, 0.5f}, {0.25f, 0.75f}, {0, 1}}};
+	return (PolygonList){.count = 2, .items = parts, .buffer = buffer};
+}
+
+static void
+what_is_private_is_black(void **state)
+{
+	PolygonList parts = hidden_parts();
+	PolygonList none = {0};
+	AVFrame *frame = make_frame(AV_PIX_FMT_YUV420P, 320, 240, 180, 128, 128);
+	AVFrame *reference;
+	Snapshot snapshot;
+	unsigned char *rgb;
+	int width;
+	int height;
+
+	assert_int_equal(picture_hide(frame, &parts), 0);
+	/* Whoever holds a reference of the frame hides the same; who configures is gone. */
+	reference = av_frame_clone(frame);
+	av_buffer_unref(&parts.buffer);
+	snapshot = snapshot_of(reference, 9);
+	snapshot.annotated = false;
+	write_and_read(&snapshot, &width, &height, &rgb);
+	assert_colour(rgb, width, 240, 60, 0, 0, 0);
+	assert_colour(rgb, width, 319, 0, 0, 0, 0);
+	assert_colour(rgb, width, 166, 112, 0, 0, 0);
+	assert_colour(rgb, width, 20, 180, 0, 0, 0);
+	assert_colour(rgb, width, 80, 60, 191, 191, 191);
+	assert_colour(rgb, width, 150, 60, 191, 191, 191);
+	assert_colour(rgb, width, 240, 130, 191, 191, 191);
+	assert_colour(rgb, width, 70, 130, 191, 191, 191);
+	free(rgb);
+
+	/* Detection sees what is there. */
+	assert_int_equal(reference->data[0][60 * reference->linesize[0] + 240], 180);
+
+	/* The next frame may hide nothing. */
+	assert_int_equal(picture_hide(frame, &none), 0);
+	snapshot.frame = frame;
+	write_and_read(&snapshot, &width, &height, &rgb);
+	assert_colour(rgb, width, 240, 60, 191, 191, 191);
+	free(rgb);
+	av_frame_free(&reference);
+	av_frame_free(&frame);
+}
+
+/* Whatever its size, and although its pixels are not square. */
+static void
+what_is_private_is_black_in_any_size(void **state)
+{
+	PolygonList parts = hidden_parts();
+	AVFrame *frame = make_frame(AV_PIX_FMT_YUV420P, 704, 576, 180, 128, 128);
+
+	frame->sample_aspect_ratio = (AVRational){16, 11};
+	assert_int_equal(picture_hide(frame, &parts), 0);
+	for (int width = 64; width <= 1024; width *= 2)
+	{
+		Canvas canvas = {0};
+		const uint8_t *row;
+
+		assert_int_equal(picture_from_frame(frame, width, &canvas), 0);
+		row = canvas.data + canvas.height / 4 * canvas.stride;
+		assert_int_equal(canvas.width, width);
+		assert_int_equal(row[3 * (canvas.width / 2 + 1)], 0);
+		assert_int_equal(row[3 * (canvas.width - 1)], 0);
+		assert_int_not_equal(row[3 * (canvas.width / 2 - 2)], 0);
+		free(canvas.data);
+	}
+	av_buffer_unref(&parts.buffer);
+	av_frame_free(&frame);
+}
+
 int
 main(void)
 {
@@ -441,6 +522,8 @@ main(void)
 		cmocka_unit_test(other_formats_are_converted),
 		cmocka_unit_test(a_clean_picture_has_nothing_on_it),
 		cmocka_unit_test(the_checksum_is_the_files),
+		cmocka_unit_test(what_is_private_is_black),
+		cmocka_unit_test(what_is_private_is_black_in_any_size),
 		cmocka_unit_test(the_better_picture_scores_higher),
 		cmocka_unit_test(a_full_queue_says_so),
 	};
