@@ -35,8 +35,9 @@ static int engine_nice;
 static bool sandbox;
 static int log_level;
 static int notify_detail;
+static int notify_severity;
 
-/* Read by the schema's functions with current_setting(). */
+/* This and the severity are read by the schema's functions with current_setting(). */
 enum
 {
 	NOTIFY_FULL,
@@ -46,6 +47,13 @@ enum
 static const struct config_enum_entry notify_details[] = {
 	{"full", NOTIFY_FULL, false},
 	{"id", NOTIFY_ID, false},
+	{NULL, 0, false},
+};
+
+static const struct config_enum_entry severities[] = {
+	{"info", 0, false},
+	{"warning", 1, false},
+	{"critical", 2, false},
 	{NULL, 0, false},
 };
 
@@ -202,6 +210,9 @@ cctv_define_settings(void)
 							 "other's cameras.",
 							 &notify_detail, NOTIFY_FULL, notify_details, PGC_SIGHUP, 0, NULL, NULL,
 							 NULL);
+	DefineCustomEnumVariable(
+		"cctv.notify_severity", "Alerts of at least this severity become notifications for people.",
+		NULL, &notify_severity, 2, severities, PGC_SIGHUP, 0, NULL, NULL, NULL);
 	DefineCustomEnumVariable("cctv.log_level", "Engine messages that reach the server log.", NULL,
 							 &log_level, 2, log_levels, PGC_SIGHUP, 0, NULL, NULL, NULL);
 

@@ -4,6 +4,8 @@
  */
 #include "postgres.h"
 
+#include <limits.h>
+
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "guc.h"
@@ -12,6 +14,7 @@
 #include "reconcile.h"
 #include "utils/builtins.h"
 #include "utils/jsonb.h"
+#include "utils/timestamp.h"
 
 typedef struct Request
 {
@@ -122,6 +125,25 @@ read_document(int engine, MemoryContext context)
 	return document.data;
 }
 
+/* When does a schedule begin or end?  Its edges take effect at once. */
+static int
+read_next_look(void)
+{
+	Datum value;
+	bool isnull;
+	int64 milliseconds;
+
+	if (SPI_execute("select cctv.next_look()", false, 1) != SPI_OK_SELECT || SPI_processed != 1)
+		elog(ERROR, "cctv.next_look() returned no row");
+	value = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull);
+	if (isnull)
+		return -1;
+	/* Rounded up: an edge that is looked at too soon is not there yet. */
+	milliseconds =
+		TimestampDifferenceMilliseconds(GetCurrentTimestamp(), DatumGetTimestampTz(value));
+	return (int) Min(milliseconds + 1, INT_MAX);
+}
+
 static void
 read_desired(void *arg)
 {
@@ -133,6 +155,7 @@ read_desired(void *arg)
 	assign(desired, request->context, request->notify);
 	if (request->spare && desired->nengines == 0)
 		add_spare(desired);
+	desired->next_look_ms = read_next_look();
 	for (int i = 0; i < desired->nengines; i++)
 	{
 		desired->engines[i].document = read_document(desired->engines[i].number, request->context);

@@ -21,6 +21,7 @@ typedef struct CctvDesired
 	int ncameras;
 	int nengines;
 	CctvDesiredEngine *engines;
+	int next_look_ms; /* from now until a schedule wants another look; -1: none does */
 } CctvDesired;
 
 /* spare: one engine at least, for requests, even if no camera needs it. */

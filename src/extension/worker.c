@@ -234,6 +234,7 @@ reconcile(int64 now)
 	CctvDesired desired;
 	CctvFailure failure;
 	CctvOutcome outcome;
+	int interval_ms = RECONCILE_INTERVAL_MS;
 
 	/* Taken before the look: what commits after it wakes us again. */
 	worker.wakeups_seen = cctv_slot_wakeups(worker.slot);
@@ -243,10 +244,12 @@ reconcile(int64 now)
 		cctv_engines_apply(&desired);
 		(void) cctv_engines_supervise(now);
 		show_title(desired.ncameras);
+		if (desired.next_look_ms >= 0)
+			interval_ms = Min(interval_ms, desired.next_look_ms);
 	}
 	cctv_erase_desired(&desired);
-	finish_duty(&worker.reconcile, "reading the desired state", outcome, &failure, now,
-				RECONCILE_INTERVAL_MS);
+	finish_duty(&worker.reconcile, "reading the desired state", outcome, &failure, cctv_now_ms(),
+				interval_ms);
 }
 
 static void
