@@ -8,6 +8,8 @@ use Test::More;
 use CctvTest;
 
 my $node = cctv_node('zones');
+my $clips = $node->basedir;
+$node->append_conf('postgresql.conf', "cctv.source_paths = '" . media_dir() . ",$clips'\n");
 $node->start;
 create_extension($node);
 
@@ -64,6 +66,31 @@ cmp_ok($open_right, '>', 100, "and $open_right on the right");
 is($masked_left, 0, 'with one nobody is seen on the left');
 cmp_ok($masked_right, '>', $open_right / 2, "and $masked_right still on the right");
 is(sql_value($node, "select count(*) from cctv.tracks where model = 'scene'"), 0, 'nobody has tampered with them');
+
+#
+# A lens that is covered after twenty seconds, for fifteen
+#
+run_log([ 'ffmpeg', '-nostdin', '-v', 'error', '-i', $video, '-t', 40, '-vf', "drawbox=c=black:t=fill:enable='between(t,20,35)'",
+	'-c:v', 'libx264', '-preset', 'ultrafast', "$clips/covered.mp4" ]) or BAIL_OUT('ffmpeg cannot make a video');
+$node->safe_psql('postgres', <<"SQL");
+begin;
+select cctv.add_camera('covered', 'file://$clips/covered.mp4');
+update cctv.cameras set realtime = false, file_start = '2026-01-01 00:00:00Z' where name = 'covered';
+select cctv.start('covered');
+commit;
+SQL
+wait_state($node, 'covered', 'finished', undef, within => 240);
+my $scene = <<'SQL';
+select string_agg(format('%s %s to %s', t.label, to_char(t.first_seen at time zone 'UTC', 'SS.MS'),
+	to_char(t.ended_at at time zone 'UTC', 'SS')), ', ')
+from cctv.tracks as t join cctv.cameras as c using (camera_id) where c.name = 'covered' and t.model = 'scene'
+SQL
+like(sql_value($node, $scene), qr/^blocked 25\.\d+ to 3[4-7]$/, 'is one track, which ends');
+my $alerts = <<'SQL';
+select string_agg(concat_ws(' ', a.alert_type, a.severity, a.label, a.ended_at is not null), ', ')
+from cctv.alerts as a join cctv.tracks as t using (track_id) where t.model = 'scene'
+SQL
+is(sql_value($node, $alerts), 'tamper critical blocked t', 'and one alert, by the rules that a camera begins with');
 
 #
 # What is private, in every picture, from the moment it is
