@@ -5,7 +5,7 @@
 #ifndef CCTV_ASSIGNMENT_H
 #define CCTV_ASSIGNMENT_H
 
-#define ASSIGNMENT_MAX 256	/* rows, and columns */
+#define ASSIGNMENT_MAX 256 /* rows, and columns */
 
 /*
  * Choose pairs so that the sum of their scores is the greatest; score is
@@ -18,4 +18,4 @@
  */
 extern void assign(const float *score, int nrows, int ncolumns, int *match);
 
-#endif							/* CCTV_ASSIGNMENT_H */
+#endif /* CCTV_ASSIGNMENT_H */

@@ -14,9 +14,9 @@
 typedef enum Mark
 {
 	MARK_NONE,
-	MARK_WEAK,					/* enough beside a strong one */
+	MARK_WEAK, /* enough beside a strong one */
 	MARK_STRONG
-}			Mark;
+} Mark;
 
 /* Copy the marks that have company to kept: noise is alone.  One Mark for every cell. */
 extern void keep_supported(const LumaGrid *grid, const uint8_t *marks, uint8_t *kept);
@@ -29,4 +29,4 @@ extern void keep_supported(const LumaGrid *grid, const uint8_t *marks, uint8_t *
 extern void find_clusters(const LumaGrid *grid, const uint8_t *kept, float min_area,
 						  uint8_t *visited, int *stack, MotionResult *result);
 
-#endif							/* CCTV_CLUSTERS_H */
+#endif /* CCTV_CLUSTERS_H */

@@ -24,24 +24,24 @@
 typedef struct ModelSpec
 {
 	const char *name;
-	const char *kind;			/* the decode: "efficientdet", ... */
-	const char *path;			/* absolute path of the weights; NULL for kinds without */
-	const char *runtime;		/* "onnxruntime", "opencv", or "auto" */
-	int			input_width;	/* 0: as the model says */
-	int			input_height;
+	const char *kind;	 /* the decode: "efficientdet", ... */
+	const char *path;	 /* absolute path of the weights; NULL for kinds without */
+	const char *runtime; /* "onnxruntime", "opencv", or "auto" */
+	int input_width;	 /* 0: as the model says */
+	int input_height;
 	const char *const *labels;
-	int			nlabels;
-	float		min_confidence;
-	float		nms_iou;
-	bool		no_int8;		/* keep to the float weights where int8 ones are faster */
-	const ModelOptions *options;	/* NULL: the kind's defaults */
-}			ModelSpec;
+	int nlabels;
+	float min_confidence;
+	float nms_iou;
+	bool no_int8;				 /* keep to the float weights where int8 ones are faster */
+	const ModelOptions *options; /* NULL: the kind's defaults */
+} ModelSpec;
 
 typedef struct ObjectList
 {
-	int			count;
-	Object		items[DETECTOR_MAX_OBJECTS];
-}			ObjectList;
+	int count;
+	Object items[DETECTOR_MAX_OBJECTS];
+} ObjectList;
 
 typedef struct Detector Detector;
 typedef struct Workspace Workspace;
@@ -59,12 +59,12 @@ extern void detector_close(Detector *detector);
 
 /* "onnxruntime 1.24.3", "onnxruntime 1.24.3 int8", "opencv 4.6.0": what runs this model. */
 extern const char *detector_runtime(const Detector *detector);
-extern int	detector_nlabels(const Detector *detector);
+extern int detector_nlabels(const Detector *detector);
 extern const char *detector_label(const Detector *detector, int label);
 extern const char *detector_name(const Detector *detector);
 extern void detector_input_size(const Detector *detector, int *width, int *height);
 
-extern Workspace *workspace_create(void);	/* NULL: out of memory */
+extern Workspace *workspace_create(void); /* NULL: out of memory */
 extern void workspace_free(Workspace *workspace);
 
 /*
@@ -73,8 +73,8 @@ extern void workspace_free(Workspace *workspace);
  * swscale reads.  Returns 0, or -1 with a reason in error.  Any number of
  * threads may run one detector, each with its own workspace.
  */
-extern int	detector_run(Detector *detector, Workspace *workspace, const AVFrame *frame,
-						 const PixelRect *regions, int nregions,
-						 ObjectList *objects, char *error, size_t error_size);
+extern int detector_run(Detector *detector, Workspace *workspace, const AVFrame *frame,
+						const PixelRect *regions, int nregions, ObjectList *objects, char *error,
+						size_t error_size);
 
-#endif							/* CCTV_DETECTOR_H */
+#endif /* CCTV_DETECTOR_H */

@@ -37,7 +37,7 @@ typedef struct EventObject
 	Box box;
 	bool stationary;
 	const Attributes *attributes; /* NULL: none */
-	bool first; /* the track's first report: since_us, snapshot */
+	bool first;					  /* the track's first report: since_us, snapshot */
 	int64_t since_us;
 	const char *snapshot; /* NULL: none */
 } EventObject;

@@ -10,12 +10,12 @@
 /* One coordinate: value and speed (per second), and their covariance. */
 typedef struct KalmanAxis
 {
-	float		value;
-	float		speed;
-	float		value_variance;
-	float		covariance;
-	float		speed_variance;
-}			KalmanAxis;
+	float value;
+	float speed;
+	float value_variance;
+	float covariance;
+	float speed_variance;
+} KalmanAxis;
 
 /*
  * The four coordinates of a box.  As in SORT (Bewley et al., ICIP 2016) and
@@ -26,11 +26,11 @@ typedef struct KalmanAxis
  */
 typedef struct KalmanBox
 {
-	KalmanAxis	x;				/* centre */
-	KalmanAxis	y;
-	KalmanAxis	w;
-	KalmanAxis	h;
-}			KalmanBox;
+	KalmanAxis x; /* centre */
+	KalmanAxis y;
+	KalmanAxis w;
+	KalmanAxis h;
+} KalmanBox;
 
 extern void kalman_start(KalmanBox *filter, const Box *measured);
 extern void kalman_predict(KalmanBox *filter, float seconds);
@@ -42,6 +42,6 @@ extern void kalman_correct(KalmanBox *filter, const Box *measured, float confide
 extern void kalman_stop(KalmanBox *filter);
 
 /* The box as now believed; its size is never less than a sliver. */
-extern Box	kalman_box(const KalmanBox *filter);
+extern Box kalman_box(const KalmanBox *filter);
 
-#endif							/* CCTV_KALMAN_H */
+#endif /* CCTV_KALMAN_H */

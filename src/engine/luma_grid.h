@@ -11,15 +11,15 @@
 
 typedef struct LumaGrid
 {
-	int			width;			/* of the frame, in pixels */
-	int			height;
-	int			columns;
-	int			rows;
-	int			cell;			/* side of a cell in pixels; the last may be cut off */
-	float	   *cells;			/* columns * rows, 0..255 */
-	uint16_t   *sums;			/* scratch: one pixel row, summed over the rows of a cell */
-	uint8_t    *line;			/* scratch: one pixel row of luma, where the frame interleaves it */
-}			LumaGrid;
+	int width; /* of the frame, in pixels */
+	int height;
+	int columns;
+	int rows;
+	int cell;		/* side of a cell in pixels; the last may be cut off */
+	float *cells;	/* columns * rows, 0..255 */
+	uint16_t *sums; /* scratch: one pixel row, summed over the rows of a cell */
+	uint8_t *line;	/* scratch: one pixel row of luma, where the frame interleaves it */
+} LumaGrid;
 
 /*
  * Fill the grid from a frame, allocating when the frame's size has changed.
@@ -27,7 +27,7 @@ typedef struct LumaGrid
  * the green component stands for it.  Returns 1 when the grid was made anew, 0
  * when it was refilled, -1 when out of memory or the format is none of these.
  */
-extern int	luma_grid_fill(LumaGrid *grid, const AVFrame *frame);
+extern int luma_grid_fill(LumaGrid *grid, const AVFrame *frame);
 extern void luma_grid_free(LumaGrid *grid);
 
-#endif							/* CCTV_LUMA_GRID_H */
+#endif /* CCTV_LUMA_GRID_H */

@@ -18,18 +18,18 @@
 
 typedef struct MotionSettings
 {
-	int			threshold;		/* luma levels, 1..255, at ordinary noise */
-	float		min_area;		/* of a cluster, fraction of the frame */
-}			MotionSettings;
+	int threshold;	/* luma levels, 1..255, at ordinary noise */
+	float min_area; /* of a cluster, fraction of the frame */
+} MotionSettings;
 
 typedef struct MotionResult
 {
-	bool		active;			/* a cluster of at least min_area, held over short gaps */
-	bool		calibrating;	/* the background is being learnt; active is false */
-	float		area;			/* moving fraction of the frame */
-	int			nclusters;		/* largest first; if there are more, the last covers the rest */
-	Box			clusters[MOTION_MAX_CLUSTERS];
-}			MotionResult;
+	bool active;	  /* a cluster of at least min_area, held over short gaps */
+	bool calibrating; /* the background is being learnt; active is false */
+	float area;		  /* moving fraction of the frame */
+	int nclusters;	  /* largest first; if there are more, the last covers the rest */
+	Box clusters[MOTION_MAX_CLUSTERS];
+} MotionResult;
 
 typedef struct Motion Motion;
 
@@ -61,6 +61,6 @@ extern void motion_reset(Motion *motion);
  * What stands still when a calibration ends becomes background: search the
  * whole frame once then.
  */
-extern int	motion_update(Motion *motion, const AVFrame *frame, int64_t at_us, MotionResult *result);
+extern int motion_update(Motion *motion, const AVFrame *frame, int64_t at_us, MotionResult *result);
 
-#endif							/* CCTV_MOTION_H */
+#endif /* CCTV_MOTION_H */

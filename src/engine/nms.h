@@ -16,9 +16,9 @@
  * than NMS_ANY_LABEL_IOU.  Leaves the survivors best first, and returns their
  * number.  The order of the input does not matter.
  */
-extern int	nms(Object *objects, int n, float iou);
+extern int nms(Object *objects, int n, float iou);
 
 /* Sort best first; equals by label and place, so that the order is one. */
 extern void sort_objects(Object *objects, int n);
 
-#endif							/* CCTV_NMS_H */
+#endif /* CCTV_NMS_H */

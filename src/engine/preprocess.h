@@ -15,18 +15,17 @@
 /* Where the picture lies in the input, in pixels of the input. */
 typedef struct Letterbox
 {
-	int			x;
-	int			y;
-	int			w;
-	int			h;
-}			Letterbox;
+	int x;
+	int y;
+	int w;
+	int h;
+} Letterbox;
 
 extern Letterbox letterbox_fit(int width, int height, int input_width, int input_height, Fit fit);
 
 /* A box in fractions of the input, as one in fractions of the frame, clipped to the region. */
-extern Box	letterbox_to_frame(const Letterbox *letterbox, const InputShape *shape, const Box *box,
-							   const PixelRect *region, int frame_width, int frame_height);
-
+extern Box letterbox_to_frame(const Letterbox *letterbox, const InputShape *shape, const Box *box,
+							  const PixelRect *region, int frame_width, int frame_height);
 
 /* Scalers and buffers of one thread. */
 typedef struct Preprocessor Preprocessor;
@@ -45,4 +44,4 @@ extern const void *preprocess(Preprocessor *preprocessor, const AVFrame *frame,
 							  const InputStyle *style, Letterbox *letterbox, char *error,
 							  size_t error_size);
 
-#endif							/* CCTV_PREPROCESS_H */
+#endif /* CCTV_PREPROCESS_H */

@@ -18,8 +18,8 @@
  * the frame is at most 1.5 times the input, nothing is given, or the squares
  * would cost more than the whole.  Returns the number written.
  */
-extern int	region_plan(int frame_width, int frame_height, int input_width, int input_height,
-						const Box *boxes, int nboxes, int max_regions, PixelRect *regions);
+extern int region_plan(int frame_width, int frame_height, int input_width, int input_height,
+					   const Box *boxes, int nboxes, int max_regions, PixelRect *regions);
 
 /*
  * The region, of the input's shape, that shows an object enlarged: upper, only
@@ -29,4 +29,4 @@ extern int	region_plan(int frame_width, int frame_height, int input_width, int i
 extern bool region_within(const Box *box, bool upper, int frame_width, int frame_height,
 						  int input_width, int input_height, PixelRect *region);
 
-#endif							/* CCTV_REGION_H */
+#endif /* CCTV_REGION_H */

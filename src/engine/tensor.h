@@ -13,29 +13,29 @@
 
 typedef enum TensorLayout
 {
-	TENSOR_FLOAT_NCHW,			/* [1, 3, height, width], as the style says */
-	TENSOR_FLOAT_NHWC,			/* [1, height, width, 3], the same */
-	TENSOR_UINT8_NHWC,			/* [1, height, width, 3], plain levels */
-	TENSOR_UINT8_GREY			/* [height, width], plain brightness */
-}			TensorLayout;
+	TENSOR_FLOAT_NCHW, /* [1, 3, height, width], as the style says */
+	TENSOR_FLOAT_NHWC, /* [1, height, width, 3], the same */
+	TENSOR_UINT8_NHWC, /* [1, height, width, 3], plain levels */
+	TENSOR_UINT8_GREY  /* [height, width], plain brightness */
+} TensorLayout;
 
 /* How a region is made to fit the input. */
 typedef enum Fit
 {
-	FIT_TOP_LEFT,				/* letterbox, picture at the top left */
-	FIT_CENTRED,				/* letterbox, picture in the middle */
-	FIT_STRETCH					/* aspect ratio given up */
-}			Fit;
+	FIT_TOP_LEFT, /* letterbox, picture at the top left */
+	FIT_CENTRED,  /* letterbox, picture in the middle */
+	FIT_STRETCH	  /* aspect ratio given up */
+} Fit;
 
 /* What a network wants to see. */
 typedef struct InputStyle
 {
-	Fit			fit;
-	int			pad;			/* the letterbox's bars, in levels */
-	int			bgr;			/* blue first, not red */
-	float		mean[3];		/* a float tensor holds (level - mean) * scale, by channel */
-	float		scale[3];
-}			InputStyle;
+	Fit fit;
+	int pad;	   /* the letterbox's bars, in levels */
+	int bgr;	   /* blue first, not red */
+	float mean[3]; /* a float tensor holds (level - mean) * scale, by channel */
+	float scale[3];
+} InputStyle;
 
 /* A style with all channels alike. */
 #define STYLE_CHANNELS(m, s) .mean = {m, m, m}, .scale = {s, s, s}
@@ -44,17 +44,17 @@ typedef struct InputStyle
 typedef struct InputShape
 {
 	TensorLayout layout;
-	int			width;
-	int			height;
-}			InputShape;
+	int width;
+	int height;
+} InputShape;
 
 /* One output, owned by whoever ran the model. */
 typedef struct Tensor
 {
 	const char *name;
-	int			ndims;
-	int64_t		dims[TENSOR_MAX_DIMS];
+	int ndims;
+	int64_t dims[TENSOR_MAX_DIMS];
 	const float *data;
-}			Tensor;
+} Tensor;
 
-#endif							/* CCTV_TENSOR_H */
+#endif /* CCTV_TENSOR_H */

@@ -12,17 +12,17 @@
 #include <stdint.h>
 
 /* Descriptors the engine finds open when the worker has spawned it. */
-#define CCTV_FD_CONTROL 3		/* stream socket: desired state in, event lines out */
-#define CCTV_FD_CRASH_NOTE 4	/* memfd of sizeof(CctvCrashNote), see below */
-#define CCTV_FD_REQUESTS 5		/* listening Unix socket: requests of backends (frame.h), if open */
+#define CCTV_FD_CONTROL 3	 /* stream socket: desired state in, event lines out */
+#define CCTV_FD_CRASH_NOTE 4 /* memfd of sizeof(CctvCrashNote), see below */
+#define CCTV_FD_REQUESTS 5	 /* listening Unix socket: requests of backends (frame.h), if open */
 
 /*
  * Both directions are newline-terminated JSON objects in UTF-8.  A line that
  * reaches its limit without a newline is a protocol error.
  */
-#define CCTV_MAX_EVENT_LINE (64 * 1024)			/* engine to worker, newline included */
-#define CCTV_MAX_STATE_LINE (16 * 1024 * 1024)	/* worker to engine */
-#define CCTV_MAX_BATCH_LINES 500				/* lines per ingest transaction */
+#define CCTV_MAX_EVENT_LINE (64 * 1024)		   /* engine to worker, newline included */
+#define CCTV_MAX_STATE_LINE (16 * 1024 * 1024) /* worker to engine */
+#define CCTV_MAX_BATCH_LINES 500			   /* lines per ingest transaction */
 
 /* The engine writes at least one line in this many milliseconds. */
 #define CCTV_HEARTBEAT_MS 1000
@@ -47,10 +47,10 @@
 
 typedef struct CctvCrashNote
 {
-	uint32_t	magic;
-	int32_t		signal;
-	int32_t		camera_id;
-	uint32_t	reserved;
-}			CctvCrashNote;
+	uint32_t magic;
+	int32_t signal;
+	int32_t camera_id;
+	uint32_t reserved;
+} CctvCrashNote;
 
-#endif							/* CCTV_PROTOCOL_H */
+#endif /* CCTV_PROTOCOL_H */
