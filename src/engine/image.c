@@ -14,6 +14,8 @@
 #include <libavutil/imgutils.h>
 #include <turbojpeg.h>
 
+#include "jpeg_header.h"
+
 /* A JPEG may have more progressive scans than make sense; each takes a pass. */
 #define JPEG_FLAGS (TJFLAG_LIMITSCANS | TJFLAG_FASTUPSAMPLE)
 
@@ -50,7 +52,7 @@ make_frame(int width, int height, enum AVPixelFormat format)
 	frame->height = height;
 	frame->format = format;
 	frame->color_range = AVCOL_RANGE_JPEG;
-	frame->colorspace = AVCOL_SPC_SMPTE170M;
+	frame->colorspace = format == AV_PIX_FMT_RGB24 ? AVCOL_SPC_RGB : AVCOL_SPC_SMPTE170M;
 	if (av_frame_get_buffer(frame, 0) < 0)
 		av_frame_free(&frame);
 	return frame;
@@ -108,48 +110,145 @@ jpeg_is_cut(tjhandle jpeg)
 		   strstr(tjGetErrorStr2(jpeg), "Premature end") != NULL;
 }
 
+/* What the header of a JPEG says. */
+typedef struct Jpeg
+{
+	const unsigned char *bytes;
+	size_t length;
+	int width; /* as it is to be decoded */
+	int height;
+	int subsampling;
+	int colours;
+	JpegHeader header;
+} Jpeg;
+
+/* After a call of the decoder: is there a picture, whatever it complains of? */
+static ImageResult
+jpeg_outcome(tjhandle decoder, int code, char *reason, size_t reason_size)
+{
+	if (code == 0 || !jpeg_is_cut(decoder))
+		return IMAGE_OK;
+	return jpeg_problem(decoder, reason, reason_size);
+}
+
+/* As it is stored: planes of luma and chroma, which need no conversion. */
+static ImageResult
+decode_planes(tjhandle decoder, const Jpeg *jpeg, AVFrame **frame, char *reason, size_t reason_size)
+{
+	int code;
+
+	*frame = make_frame(jpeg->width, jpeg->height, jpeg_format(jpeg->subsampling));
+	if (*frame == NULL)
+		return IMAGE_NO_MEMORY;
+	code = tjDecompressToYUVPlanes(decoder, jpeg->bytes, jpeg->length, (*frame)->data, jpeg->width,
+								   (*frame)->linesize, jpeg->height, JPEG_FLAGS);
+	return jpeg_outcome(decoder, code, reason, reason_size);
+}
+
+/*
+ * Cyan, magenta, yellow and black to the RGB that they leave of white paper.
+ * Colour profiles are not applied; the objects are the same.
+ */
+static void
+convert_cmyk(const uint8_t *cmyk, bool inverted, int width, uint8_t *rgb)
+{
+	int flip = inverted ? 0 : 255;
+
+	for (int x = 0; x < width; x++, cmyk += 4, rgb += 3)
+		for (int i = 0; i < 3; i++)
+			rgb[i] = (uint8_t) ((cmyk[i] ^ flip) * (cmyk[3] ^ flip) / 255);
+}
+
+static ImageResult
+decode_cmyk(tjhandle decoder, const Jpeg *jpeg, AVFrame *frame, char *reason, size_t reason_size)
+{
+	size_t stride = (size_t) jpeg->width * 4;
+	uint8_t *cmyk = malloc(stride * jpeg->height);
+	ImageResult result;
+
+	if (cmyk == NULL)
+		return IMAGE_NO_MEMORY;
+	result = jpeg_outcome(decoder,
+						  tjDecompress2(decoder, jpeg->bytes, jpeg->length, cmyk, jpeg->width,
+										(int) stride, jpeg->height, TJPF_CMYK, JPEG_FLAGS),
+						  reason, reason_size);
+	for (int y = 0; result == IMAGE_OK && y < jpeg->height; y++)
+		convert_cmyk(cmyk + y * stride, jpeg->header.adobe, jpeg->width,
+					 frame->data[0] + y * frame->linesize[0]);
+	free(cmyk);
+	return result;
+}
+
+/* Replace a frame by what it shows after the turn. */
+static ImageResult
+turn_frame(Turn turn, AVFrame **frame)
+{
+	AVFrame *lying = *frame;
+	bool swapped = turn_swaps_sides(turn);
+
+	*frame = make_frame(swapped ? lying->height : lying->width,
+						swapped ? lying->width : lying->height, AV_PIX_FMT_RGB24);
+	if (*frame != NULL)
+		turn_rgb(turn, lying->data[0], lying->linesize[0], lying->width, lying->height,
+				 (*frame)->data[0], (*frame)->linesize[0]);
+	av_frame_free(&lying);
+	return *frame != NULL ? IMAGE_OK : IMAGE_NO_MEMORY;
+}
+
+/* In RGB, and upright. */
+static ImageResult
+decode_rgb(tjhandle decoder, const Jpeg *jpeg, AVFrame **frame, char *reason, size_t reason_size)
+{
+	ImageResult result;
+
+	*frame = make_frame(jpeg->width, jpeg->height, AV_PIX_FMT_RGB24);
+	if (*frame == NULL)
+		return IMAGE_NO_MEMORY;
+	if (jpeg->colours == TJCS_CMYK || jpeg->colours == TJCS_YCCK)
+		result = decode_cmyk(decoder, jpeg, *frame, reason, reason_size);
+	else
+		result = jpeg_outcome(decoder,
+							  tjDecompress2(decoder, jpeg->bytes, jpeg->length, (*frame)->data[0],
+											jpeg->width, (*frame)->linesize[0], jpeg->height,
+											TJPF_RGB, JPEG_FLAGS),
+							  reason, reason_size);
+	if (result == IMAGE_OK && jpeg->header.turn != TURN_NONE)
+		result = turn_frame(jpeg->header.turn, frame);
+	return result;
+}
+
 static ImageResult
 decode_jpeg(const unsigned char *bytes, size_t length, int wanted_side, AVFrame **frame,
 			ImageInfo *info, char *reason, size_t reason_size)
 {
-	tjhandle jpeg = tjInitDecompress();
-	ImageResult result = IMAGE_NO_MEMORY;
-	enum AVPixelFormat format;
-	tjscalingfactor scale;
-	int subsampling;
-	int colours;
+	tjhandle decoder = tjInitDecompress();
+	Jpeg jpeg = {.bytes = bytes, .length = length, .header = jpeg_header_read(bytes, length)};
+	ImageResult result;
 
-	if (jpeg == NULL)
+	if (decoder == NULL)
 		return IMAGE_NO_MEMORY;
-	if (tjDecompressHeader3(jpeg, bytes, length, &info->width, &info->height, &subsampling,
-							&colours) != 0)
+	if (tjDecompressHeader3(decoder, bytes, length, &info->width, &info->height, &jpeg.subsampling,
+							&jpeg.colours) != 0)
+		result = jpeg_problem(decoder, reason, reason_size);
+	else
+		result = check_size(info, reason, reason_size);
+	if (result == IMAGE_OK)
 	{
-		result = jpeg_problem(jpeg, reason, reason_size);
-		goto done;
-	}
-	if ((result = check_size(info, reason, reason_size)) != IMAGE_OK)
-		goto done;
-	format = jpeg_format(subsampling);
-	if (format == AV_PIX_FMT_NONE || (colours != TJCS_YCbCr && colours != TJCS_GRAY))
-	{
-		snprintf(reason, reason_size, "it is a JPEG of an unusual kind (CMYK, or RGB)");
-		result = IMAGE_DAMAGED;
-		goto done;
-	}
-	scale = jpeg_scale(info, wanted_side);
-	*frame = make_frame(TJSCALED(info->width, scale), TJSCALED(info->height, scale), format);
-	result = *frame != NULL ? IMAGE_OK : IMAGE_NO_MEMORY;
-	if (result == IMAGE_OK &&
-		tjDecompressToYUVPlanes(jpeg, bytes, length, (*frame)->data, (*frame)->width,
-								(*frame)->linesize, (*frame)->height, JPEG_FLAGS) != 0 &&
-		jpeg_is_cut(jpeg))
-	{
-		result = jpeg_problem(jpeg, reason, reason_size);
-		av_frame_free(frame);
-	}
+		tjscalingfactor scale = jpeg_scale(info, wanted_side);
 
-done:
-	tjDestroy(jpeg);
+		jpeg.width = TJSCALED(info->width, scale);
+		jpeg.height = TJSCALED(info->height, scale);
+		if (turn_swaps_sides(jpeg.header.turn))
+			*info = (ImageInfo){.width = info->height, .height = info->width};
+		if (jpeg.header.turn == TURN_NONE && jpeg_format(jpeg.subsampling) != AV_PIX_FMT_NONE &&
+			(jpeg.colours == TJCS_YCbCr || jpeg.colours == TJCS_GRAY))
+			result = decode_planes(decoder, &jpeg, frame, reason, reason_size);
+		else
+			result = decode_rgb(decoder, &jpeg, frame, reason, reason_size);
+	}
+	if (result != IMAGE_OK)
+		av_frame_free(frame);
+	tjDestroy(decoder);
 	return result;
 }
 

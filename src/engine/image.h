@@ -25,7 +25,7 @@ typedef enum ImageResult
 	IMAGE_NO_MEMORY
 } ImageResult;
 
-/* What the picture says it is. */
+/* What the picture says it is, held upright. */
 typedef struct ImageInfo
 {
 	int width;
@@ -33,7 +33,7 @@ typedef struct ImageInfo
 } ImageInfo;
 
 /*
- * Decode it.  A JPEG that is far larger than wanted_side in both directions is
+ * Decode it, turned as a photograph's EXIF says.  A JPEG that is far larger than wanted_side in both directions is
  * decoded at a fraction of its size, which saves most of the work: boxes are
  * fractions anyhow.  On IMAGE_OK *frame is the caller's to free and info is
  * filled; else there is a one-line reason, which never quotes the bytes.

@@ -224,6 +224,188 @@ reads_png(void **state)
 	free(png.data);
 }
 
+/* Two by two quarters of 32 pixels: red, green, blue, white, by rows. */
+static const uint8_t quarters[4][3] = {{255, 0, 0}, {0, 255, 0}, {0, 0, 255}, {255, 255, 255}};
+
+static unsigned char *
+make_quarters(int format, int subsampling, unsigned long *length)
+{
+	int size = tjPixelSize[format];
+	unsigned char *pixels = malloc((size_t) 64 * 64 * size);
+	unsigned char *jpeg = NULL;
+	tjhandle compressor = tjInitCompress();
+
+	for (int i = 0; i < 64 * 64; i++)
+	{
+		memcpy(pixels + i * size, quarters[(i / 64 / 32) * 2 + i % 64 / 32], 3);
+		/* As Adobe stores them, 255 is no ink: of each ink what its colour keeps of white. */
+		if (size == 4)
+			pixels[i * size + 3] = 255;
+	}
+	assert_int_equal(
+		tjCompress2(compressor, pixels, 64, 0, 64, format, &jpeg, length, subsampling, 95, 0), 0);
+	tjDestroy(compressor);
+	free(pixels);
+	return jpeg;
+}
+
+/* The JPEG with EXIF after its first marker, of one entry in the first directory. */
+static Bytes
+with_exif(const unsigned char *jpeg, unsigned long length, bool little, int tag, int value)
+{
+	unsigned char exif[] = {0xff, 0xe1, 0, 34, 'E', 'x', 'i', 'f', 0, 0, 'M', 'M',
+							0,	  42,	0, 0,  0,	8,	 0,	  1,   0, 0, 0,	  3,
+							0,	  0,	0, 1,  0,	0,	 0,	  0,   0, 0, 0,	  0};
+	Bytes bytes = {NULL, 0};
+
+	exif[20] = tag >> 8;
+	exif[21] = tag & 255;
+	exif[29] = value;
+	if (little)
+	{
+		static const int swapped[] = {12, 18, 20, 22, 28};
+
+		exif[10] = exif[11] = 'I';
+		exif[14] = 8;
+		exif[17] = 0;
+		exif[24] = 1;
+		exif[27] = 0;
+		for (size_t i = 0; i < sizeof(swapped) / sizeof(swapped[0]); i++)
+		{
+			unsigned char high = exif[swapped[i]];
+
+			exif[swapped[i]] = exif[swapped[i] + 1];
+			exif[swapped[i] + 1] = high;
+		}
+	}
+	append(&bytes, jpeg, 2);
+	append(&bytes, exif, sizeof(exif));
+	append(&bytes, jpeg + 2, length - 2);
+	return bytes;
+}
+
+/* The quarters that an RGB frame shows, as their places in the list: "0123". */
+static void
+see_quarters(const AVFrame *frame, char seen[5])
+{
+	assert_int_equal(frame->format, AV_PIX_FMT_RGB24);
+	for (int i = 0; i < 4; i++)
+	{
+		int y = frame->height / 4 + i / 2 * frame->height / 2;
+		int x = frame->width / 4 + i % 2 * frame->width / 2;
+		const uint8_t *pixel = frame->data[0] + y * frame->linesize[0] + x * 3;
+
+		seen[i] = '?';
+		for (int k = 0; k < 4; k++)
+			if (abs(pixel[0] - quarters[k][0]) + abs(pixel[1] - quarters[k][1]) +
+					abs(pixel[2] - quarters[k][2]) <
+				40)
+				seen[i] = (char) ('0' + k);
+	}
+	seen[4] = '\0';
+}
+
+/* By hand from CIPA DC-008: where the first row and the first column are seen. */
+static void
+a_photograph_is_held_upright(void **state)
+{
+	static const char *const shown[] = {"1032", "3210", "2301", "0213", "2031", "3120", "1302"};
+	unsigned long length = 0;
+	unsigned char *jpeg = make_quarters(TJPF_RGB, TJSAMP_420, &length);
+
+	for (int value = 2; value <= 8; value++)
+		for (int little = 0; little < 2; little++)
+		{
+			Bytes bytes = with_exif(jpeg, length, little, 0x0112, value);
+			char seen[5];
+			AVFrame *frame;
+			ImageInfo info;
+
+			assert_int_equal(decode(bytes.data, bytes.length, SIDE, &frame, &info), IMAGE_OK);
+			see_quarters(frame, seen);
+			assert_string_equal(seen, shown[value - 2]);
+			av_frame_free(&frame);
+			free(bytes.data);
+		}
+	tjFree(jpeg);
+}
+
+static void
+a_photograph_on_its_side_changes_its_size(void **state)
+{
+	unsigned long length = 0;
+	unsigned char *jpeg = make_jpeg(1600, 1200, TJSAMP_422, 0, &length);
+	Bytes bytes = with_exif(jpeg, length, true, 0x0112, 6);
+	AVFrame *frame;
+	ImageInfo info;
+
+	assert_int_equal(decode(bytes.data, bytes.length, 300, &frame, &info), IMAGE_OK);
+	assert_int_equal(info.width, 1200);
+	assert_int_equal(info.height, 1600);
+	assert_int_equal(frame->width, 300);
+	assert_int_equal(frame->height, 400);
+	/* What was left is above: red. */
+	assert_in_range(frame->data[0][50 * frame->linesize[0] + 3 * 150], 240, 255);
+	assert_in_range(frame->data[0][350 * frame->linesize[0] + 3 * 150], 0, 15);
+	av_frame_free(&frame);
+	free(bytes.data);
+	tjFree(jpeg);
+}
+
+static void
+exif_that_makes_no_sense_is_passed_over(void **state)
+{
+	static const int odd[][2] = {{0x0112, 0}, {0x0112, 9}, {0x0112, 255}, {0x0113, 6}};
+	unsigned long length = 0;
+	unsigned char *jpeg = make_jpeg(64, 48, TJSAMP_420, 0, &length);
+	AVFrame *frame;
+	ImageInfo info;
+
+	for (size_t i = 0; i < sizeof(odd) / sizeof(odd[0]); i++)
+	{
+		Bytes bytes = with_exif(jpeg, length, false, odd[i][0], odd[i][1]);
+
+		assert_int_equal(decode(bytes.data, bytes.length, SIDE, &frame, &info), IMAGE_OK);
+		assert_int_equal(frame->format, AV_PIX_FMT_YUVJ420P);
+		av_frame_free(&frame);
+		free(bytes.data);
+	}
+	/* Each byte of it wrong in every way that points elsewhere. */
+	for (size_t at = 2; at < 38; at++)
+		for (int value = 0; value < 256; value++)
+		{
+			Bytes bytes = with_exif(jpeg, length, false, 0x0112, 6);
+
+			bytes.data[at] = (unsigned char) value;
+			decode(bytes.data, bytes.length, SIDE, &frame, &info);
+			av_frame_free(&frame);
+			free(bytes.data);
+		}
+	tjFree(jpeg);
+}
+
+static void
+reads_four_colours(void **state)
+{
+	unsigned long length = 0;
+	unsigned char *jpeg = make_quarters(TJPF_CMYK, TJSAMP_444, &length);
+	Bytes turned = with_exif(jpeg, length, false, 0x0112, 3);
+	char seen[5];
+	AVFrame *frame;
+	ImageInfo info;
+
+	assert_int_equal(decode(jpeg, length, SIDE, &frame, &info), IMAGE_OK);
+	see_quarters(frame, seen);
+	assert_string_equal(seen, "0123");
+	av_frame_free(&frame);
+	assert_int_equal(decode(turned.data, turned.length, SIDE, &frame, &info), IMAGE_OK);
+	see_quarters(frame, seen);
+	assert_string_equal(seen, "3210");
+	av_frame_free(&frame);
+	free(turned.data);
+	tjFree(jpeg);
+}
+
 /* ---- what is refused ---- */
 
 static void
@@ -387,6 +569,10 @@ main(void)
 		cmocka_unit_test(reads_grey_and_progressive),
 		cmocka_unit_test(a_large_jpeg_is_scaled_down_in_decoding),
 		cmocka_unit_test(reads_png),
+		cmocka_unit_test(a_photograph_is_held_upright),
+		cmocka_unit_test(a_photograph_on_its_side_changes_its_size),
+		cmocka_unit_test(exif_that_makes_no_sense_is_passed_over),
+		cmocka_unit_test(reads_four_colours),
 		cmocka_unit_test(what_is_no_picture_is_told),
 		cmocka_unit_test(a_cut_picture_is_refused),
 		cmocka_unit_test(too_many_pixels_are_refused_by_the_header),
