@@ -54,8 +54,15 @@ struct Segment
 	int samples; /* in the fragment that the muxer is collecting */
 };
 
+/* FFmpeg 7 hands what is written over as constant. */
+#if LIBAVFORMAT_VERSION_MAJOR >= 61
+typedef const uint8_t WrittenByte;
+#else
+typedef uint8_t WrittenByte;
+#endif
+
 static int
-write_io(void *opaque, uint8_t *data, int size)
+write_io(void *opaque, WrittenByte *data, int size)
 {
 	MediaFile *file = opaque;
 	int result = media_file_append(file, data, size);

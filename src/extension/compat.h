@@ -22,6 +22,10 @@
 #endif
 #include "pgstat.h"
 
+/* 17: the prefix of temporary files' names left storage/fd.h. */
+#include "common/file_utils.h"
+#include "storage/fd.h"
+
 /* 18: modules may state their name and version. */
 #ifdef PG_MODULE_MAGIC_EXT
 #define CCTV_MODULE_MAGIC PG_MODULE_MAGIC_EXT(.name = "pg_cctv", .version = CCTV_VERSION)

@@ -13,6 +13,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "compat.h"
 #include "engine_socket.h"
 #include "miscadmin.h"
 #include "storage/fd.h"
