@@ -34,6 +34,11 @@ build/bench/%: bench/%.c $(ENGINE_OBJS)
 	@mkdir -p $(@D)
 	$(CC) -std=gnu11 $(ENGINE_CFLAGS) -MMD -MP -o $@ $< $(filter-out %/main.c.o,$(ENGINE_OBJS)) $(ENGINE_LIBS)
 
+# For tests: the same engine with a codec that a stream can break.
+build/test/pg_cctv_engine: test/engine/poison.c $(ENGINE_OBJS)
+	@mkdir -p $(@D)
+	$(CC) -std=gnu11 $(ENGINE_CFLAGS) -D_GNU_SOURCE -Wno-infinite-recursion -Wl,--wrap=avcodec_send_packet -o $@ $^ $(ENGINE_LIBS)
+
 -include $(ENGINE_OBJS:.o=.d)
 
 ENGINE_LIBDIR = $(DESTDIR)$(pkglibdir)/pg_cctv

@@ -161,10 +161,41 @@ forget_former_cameras(CctvEngine *engine)
 	engine->ncameras = kept;
 }
 
+/* Has the camera that kept crashing the engine left it for one of its own? */
+static bool
+culprit_left(CctvEngine *engine)
+{
+	bool left = false;
+
+	for (int i = 0; i < engine->ncameras; i++)
+	{
+		CctvEngineCamera *camera = &engine->cameras[i];
+
+		if (camera->assigned || camera->crashes < CRASHES_TO_QUARANTINE)
+			continue;
+		camera->crashes = 0;
+		left = true;
+	}
+	return left;
+}
+
+static void
+forget_failures(CctvEngine *engine)
+{
+	engine->failed_before = false;
+	engine->delay_ms = 0;
+}
+
 void
 cctv_engine_assign(CctvEngine *engine, const int32 *cameras, int count, const char *document)
 {
 	assign_cameras(engine, cameras, count);
+	/* Those that stay need not pay for it. */
+	if (engine->state == CCTV_ENGINE_DOWN && culprit_left(engine))
+	{
+		forget_failures(engine);
+		engine->restart_at = 0;
+	}
 	if (engine->state == CCTV_ENGINE_UP)
 		note_served(engine);
 	if (engine->document != NULL && document != NULL && strcmp(engine->document, document) == 0)
@@ -424,10 +455,7 @@ note_end(CctvEngine *engine, int status, int64 now)
 			camera_id = 0;
 		report_failure(engine, camera_id);
 		if (now - engine->started_at >= HEALTHY_AFTER_MS)
-		{
-			engine->failed_before = false;
-			engine->delay_ms = 0;
-		}
+			forget_failures(engine);
 		schedule_restart(engine, now);
 	}
 	if (serves_cameras(engine))

@@ -15,7 +15,7 @@ use Test::More;
 
 use CctvTest qw(wait_until media);
 
-our @EXPORT = qw(rtsp_camera http_mjpeg_camera file_server bad_server);
+our @EXPORT = qw(rtsp_camera http_mjpeg_camera file_server bad_server poisoned);
 
 my $top = $ENV{CCTV_TOP} || '.';
 my %running;
@@ -74,15 +74,15 @@ sub stop
 	return;
 }
 
-# rtsp_camera(VIDEO, %options): serve a file of build/media, in a loop, as
-# /camera.
+# rtsp_camera(VIDEO, %options): serve a file of build/media, or of a full path, in
+# a loop, as /camera.
 #   mount => 'stall-after=5'      options of the mount
 #   user => ..., password => ...  ask for them
 sub rtsp_camera
 {
 	my ($video, %options) = @_;
 	my $port = PostgreSQL::Test::Cluster::get_free_port();
-	my $file = $video eq 'silent' ? $video : media($video);
+	my $file = $video eq 'silent' || $video =~ m{^/} ? $video : media($video);
 	my $mount = join(',', "/camera=$file", $options{mount} // ());
 	my @command = (
 		'/usr/bin/python3', "$top/test/media/rtsp_camera.py",
@@ -90,6 +90,19 @@ sub rtsp_camera
 	push @command, '--user' => $options{user}, '--password' => $options{password}
 	  if defined $options{user};
 	return new_server('rtsp', "rtsp://127.0.0.1:$port/camera", $port, @command);
+}
+
+# poisoned(WORD): the path of a video in which every key frame tells the engine of
+# test/engine/poison.c to do what the word says.
+sub poisoned
+{
+	my ($word) = @_;
+	my $path = "$PostgreSQL::Test::Utils::tmp_check/poison-$word.ts";
+	my $sei = "086f3693-b7b3-4f2c-9653-21492feee5b8+CCTV-POISON=$word";
+	system('ffmpeg', '-nostdin', '-v', 'error', '-y', '-i', media('vtest.mp4'), '-t', '20', '-c', 'copy',
+		'-bsf:v', "h264_mp4toannexb,dump_extra,h264_metadata=sei_user_data=$sei", '-f', 'mpegts', $path) == 0
+	  or die "ffmpeg cannot make $path\n";
+	return $path;
 }
 
 # Serve the files of a directory over HTTP.
