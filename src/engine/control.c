@@ -161,7 +161,7 @@ report(Control *control)
 	{
 		control->heartbeat_us = now + CCTV_HEARTBEAT_MS * INT64_C(1000);
 		fleet_runtime(control->fleet, runtime);
-		event_heartbeat(control->queue, runtime);
+		event_heartbeat(control->queue, runtime, pool_waiting(control->world.pool));
 		model_cache_sweep(control->world.models);
 		check_names(control);
 	}

@@ -345,13 +345,15 @@ send_plain(EventQueue *queue, json_t *object, int camera_id)
 }
 
 void
-event_heartbeat(EventQueue *queue, const char *runtime)
+event_heartbeat(EventQueue *queue, const char *runtime, int waiting)
 {
 	json_t *object = line_new(CCTV_EVENT_STATS);
 
 	if (object == NULL)
 		return;
 	json_object_set_new(object, "runtime", json_string(runtime));
+	json_object_set_new(object, "queued", json_integer(event_queue_depth(queue)));
+	json_object_set_new(object, "waiting", json_integer(waiting));
 	send_plain(queue, object, 0);
 }
 

@@ -92,7 +92,7 @@ extern void event_recording(EventStream *stream, int64_t at_us, const struct Rec
 extern void event_stats(EventStream *stream, int64_t at_us, const EventStats *stats);
 
 /* Lines about no camera's stream. */
-extern void event_heartbeat(EventQueue *queue, const char *runtime);
+extern void event_heartbeat(EventQueue *queue, const char *runtime, int waiting);
 extern void event_log(EventQueue *queue, LogLevel level, int camera_id, const char *message);
 
 #endif /* CCTV_EVENT_H */

@@ -251,6 +251,17 @@ event_queue_drained(EventQueue *queue)
 	return drained;
 }
 
+size_t
+event_queue_depth(EventQueue *queue)
+{
+	size_t lines;
+
+	pthread_mutex_lock(&queue->lock);
+	lines = queue->lines;
+	pthread_mutex_unlock(&queue->lock);
+	return lines;
+}
+
 uint64_t
 event_queue_dropped(EventQueue *queue, int camera_id)
 {

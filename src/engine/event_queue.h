@@ -53,6 +53,9 @@ extern char *event_queue_pop(EventQueue *queue, int64_t deadline_us);
 extern void event_queue_close(EventQueue *queue);
 extern bool event_queue_drained(EventQueue *queue);
 
+/* Lines that wait. */
+extern size_t event_queue_depth(EventQueue *queue);
+
 /* Lines of this camera dropped so far. */
 extern uint64_t event_queue_dropped(EventQueue *queue, int camera_id);
 

@@ -159,6 +159,19 @@ pool_free(Pool *pool)
 	free(pool);
 }
 
+int
+pool_waiting(Pool *pool)
+{
+	PoolTask *task;
+	int count = 0;
+
+	pthread_mutex_lock(&pool->lock);
+	TAILQ_FOREACH(task, &pool->waiting, link)
+	count++;
+	pthread_mutex_unlock(&pool->lock);
+	return count;
+}
+
 void
 pool_submit(Pool *pool, PoolTask *task)
 {

@@ -37,6 +37,9 @@ extern void pool_free(Pool *pool);
 /* Change the number of threads; those too many end after their task. */
 extern void pool_resize(Pool *pool, int threads);
 
+/* Tasks that wait for a thread. */
+extern int pool_waiting(Pool *pool);
+
 /*
  * Let the task run as soon as a thread is free.  If it waits already nothing
  * happens; if it is running it runs once more.

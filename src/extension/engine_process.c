@@ -280,6 +280,8 @@ start(CctvEngine *engine, int64 now)
 	engine->started_at = now;
 	engine->watched_at = now;
 	engine->silence_ms = 0;
+	engine->queued = 0;
+	engine->waiting = 0;
 	forget_former_cameras(engine);
 	note_served(engine);
 	cctv_channel_open(&engine->channel, engine->child.control);
@@ -336,6 +338,13 @@ log_line(CctvEngine *engine, const CctvEventLine *line)
 }
 
 static void
+note_heartbeat(CctvEngine *engine, const CctvEventLine *line)
+{
+	engine->queued = cctv_event_line_count(line, "queued");
+	engine->waiting = cctv_event_line_count(line, "waiting");
+}
+
+static void
 take_line(CctvEngine *engine, const char *data, int length)
 {
 	CctvEventLine line;
@@ -364,11 +373,13 @@ take_line(CctvEngine *engine, const char *data, int length)
 
 	if (line.type == CCTV_LOG)
 		log_line(engine, &line);
+	else if (line.type == CCTV_STATS && line.camera_id == 0)
+		note_heartbeat(engine, &line);
 	else if (camera != NULL && (camera->served || line.type == CCTV_RECORDING))
 		cctv_ingest_line(engine->number, &line);
 	/*
-	 * Else the engine's heartbeat, or the last words of a camera that left it:
-	 * of those only the end of its recording matters still.
+	 * Else the last words of a camera that left it: of those only the end of its
+	 * recording matters still.
 	 */
 }
 
@@ -575,12 +586,15 @@ report_figures(CctvEngine *engine, bool runs, int64 rss, int64 cpu_ms)
 	StringInfoData json;
 
 	initStringInfo(&json);
-	appendStringInfo(&json, "{\"type\": \"engine\", \"engine\": %d, \"restarts\": %d",
-					 engine->number, Max(0, engine->starts - 1));
+	appendStringInfo(&json,
+					 "{\"type\": \"engine\", \"engine\": %d, \"restarts\": %d"
+					 ", \"refused_lines\": " INT64_FORMAT,
+					 engine->number, Max(0, engine->starts - 1), engine->refused_lines);
 	if (runs)
 		appendStringInfo(&json,
-						 ", \"pid\": %d, \"rss\": " INT64_FORMAT ", \"cpu_ms\": " INT64_FORMAT,
-						 (int) engine->child.pid, rss, cpu_ms);
+						 ", \"pid\": %d, \"rss\": " INT64_FORMAT ", \"cpu_ms\": " INT64_FORMAT
+						 ", \"queued\": %d, \"waiting\": %d",
+						 (int) engine->child.pid, rss, cpu_ms, engine->queued, engine->waiting);
 	if (engine->message != NULL)
 	{
 		appendStringInfoString(&json, ", \"message\": ");

@@ -55,6 +55,8 @@ typedef struct CctvEngine
 	int silence_ms;	  /* for so long the worker watched and heard nothing */
 	int lines;		  /* since the last tick */
 	int64 refused_lines;
+	int32 queued;  /* event lines that wait in the engine, as its heartbeat said */
+	int32 waiting; /* cameras that wait for a detector thread, likewise */
 	CctvRateLimit log_limit;
 
 	int waiting_for; /* socket events in the wait set of engines.c */

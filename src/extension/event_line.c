@@ -260,3 +260,11 @@ cctv_event_line_text(const CctvEventLine *line, const char *field)
 		return pstrdup("");
 	return cctv_printable(value->val.string.val, value->val.string.len);
 }
+
+int32
+cctv_event_line_count(const CctvEventLine *line, const char *field)
+{
+	JsonbValue *value = get_field(line->json, field);
+
+	return value != NULL ? positive_integer(value) : 0;
+}

@@ -38,6 +38,9 @@ extern const char *cctv_event_line_check(const char *data, int length, CctvEvent
 /* A text field fit for the log (one line, bounded), "" if absent; palloc'd. */
 extern char *cctv_event_line_text(const CctvEventLine *line, const char *field);
 
+/* A whole number from 1 that fits, 0 if the field is anything else. */
+extern int32 cctv_event_line_count(const CctvEventLine *line, const char *field);
+
 /* Hostile bytes fit for the log: control characters blanked, clipped; palloc'd. */
 extern char *cctv_printable(const char *data, int length);
 

@@ -4,9 +4,11 @@
  */
 #include "postgres.h"
 
+#include "access/htup_details.h"
 #include "commands/dbcommands.h"
 #include "commands/trigger.h"
 #include "compat.h"
+#include "funcapi.h"
 #include "functions.h"
 #include "guc.h"
 #include "miscadmin.h"
@@ -18,6 +20,7 @@ PG_FUNCTION_INFO_V1(cctv_wake);
 PG_FUNCTION_INFO_V1(cctv_require_worker);
 PG_FUNCTION_INFO_V1(cctv_version);
 PG_FUNCTION_INFO_V1(cctv_worker_pid);
+PG_FUNCTION_INFO_V1(cctv_ingest_status);
 
 /* Statement trigger on the configuration tables. */
 Datum
@@ -87,4 +90,27 @@ cctv_worker_pid(PG_FUNCTION_ARGS)
 	if (pid == 0)
 		PG_RETURN_NULL();
 	PG_RETURN_INT32(pid);
+}
+
+/* What has become of the events of engines; all null when no worker runs. */
+Datum
+cctv_ingest_status(PG_FUNCTION_ARGS)
+{
+	CctvIngestFigures figures = {0};
+	bool runs = cctv_shared_state_exists() && cctv_ingest_figures_of(MyDatabaseId, &figures);
+	uint64 columns[] = {figures.stored,	 figures.dropped, figures.batches,
+						figures.retries, figures.waiting, figures.waiting_bytes};
+	Datum values[lengthof(columns)];
+	bool nulls[lengthof(columns)];
+	TupleDesc descriptor;
+
+	if (get_call_result_type(fcinfo, NULL, &descriptor) != TYPEFUNC_COMPOSITE ||
+		descriptor->natts != lengthof(columns))
+		elog(ERROR, "cctv.ingest_status() is declared otherwise than this library has it");
+	for (int i = 0; i < lengthof(columns); i++)
+	{
+		values[i] = Int64GetDatum((int64) columns[i]);
+		nulls[i] = !runs;
+	}
+	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(descriptor), values, nulls)));
 }

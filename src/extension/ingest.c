@@ -66,6 +66,8 @@ static struct
 	CctvRateLimit log_limit;
 } queue;
 
+static CctvIngestFigures figures;
+
 void
 cctv_ingest_init(void)
 {
@@ -179,6 +181,14 @@ void
 cctv_ingest_quarantine(int32 camera_id, const char *reason)
 {
 	append_entry(ENTRY_QUARANTINE, camera_id, NULL, reason);
+}
+
+CctvIngestFigures
+cctv_ingest_figures(void)
+{
+	figures.waiting = queue.count;
+	figures.waiting_bytes = queue.bytes;
+	return figures;
 }
 
 bool
@@ -344,6 +354,7 @@ narrow_down(int nlines, const CctvFailure *failure, int64 now)
 	}
 	report_refused(first_entry(), failure, now);
 	drop_first_entry();
+	figures.dropped++;
 	start_afresh();
 }
 
@@ -351,6 +362,8 @@ narrow_down(int nlines, const CctvFailure *failure, int64 now)
 static void
 finish_batch(int nlines, bool *reassign)
 {
+	figures.batches++;
+	figures.stored += nlines;
 	for (int i = 0; i < Max(nlines, 1); i++)
 	{
 		*reassign |= first_entry()->reassigns;
@@ -376,6 +389,8 @@ cctv_ingest_next(int64 now, bool *reassign)
 		outcome = cctv_action_run("cctv.ingest", ingest_batch, &batch, &failure);
 	else
 		outcome = cctv_action_run("cctv.engine_lost", ingest_marker, &batch, &failure);
+	if (outcome != CCTV_DONE)
+		figures.retries++;
 
 	switch (outcome)
 	{

@@ -6,6 +6,7 @@
 #define CCTV_INGEST_H
 
 #include "event_line.h"
+#include "shared_state.h"
 
 /* Beyond this much waiting, no socket is read: the engines feel it and drop. */
 #define CCTV_MAX_WAITING_LINES 2000
@@ -27,6 +28,9 @@ extern void cctv_ingest_engine_lost(int engine, const char *reason);
 
 /* A camera is to have an engine of its own from now on. */
 extern void cctv_ingest_quarantine(int32 camera_id, const char *reason);
+
+/* What has become of what was queued since the worker's start, and what waits. */
+extern CctvIngestFigures cctv_ingest_figures(void);
 
 extern bool cctv_ingest_is_full(void);
 

@@ -27,6 +27,7 @@ typedef struct Slot
 	pid_t worker_pid;
 	pg_atomic_uint32 wakeups;
 	pg_atomic_uint64 engine_wanted_until; /* ms of clock.h: for requests */
+	CctvIngestFigures figures;
 } Slot;
 
 typedef struct SharedState
@@ -211,6 +212,7 @@ cctv_slot_take(int index, Oid database)
 	{
 		slot->worker = MyProc;
 		slot->worker_pid = MyProcPid;
+		memset(&slot->figures, 0, sizeof(slot->figures));
 		taken = true;
 	}
 	LWLockRelease(shared->lock);
@@ -277,4 +279,27 @@ cctv_worker_pid_of(Oid database)
 		pid = slot->worker_pid;
 	LWLockRelease(shared->lock);
 	return pid;
+}
+
+void
+cctv_slot_publish(int slot, const CctvIngestFigures *figures)
+{
+	LWLockAcquire(shared->lock, LW_EXCLUSIVE);
+	shared->slots[slot].figures = *figures;
+	LWLockRelease(shared->lock);
+}
+
+bool
+cctv_ingest_figures_of(Oid database, CctvIngestFigures *figures)
+{
+	Slot *slot;
+	bool runs;
+
+	LWLockAcquire(shared->lock, LW_SHARED);
+	slot = find_slot(database);
+	runs = slot != NULL && slot->worker != NULL;
+	if (runs)
+		*figures = slot->figures;
+	LWLockRelease(shared->lock);
+	return runs;
 }

@@ -44,6 +44,26 @@ extern uint32 cctv_slot_wakeups(int slot);
 /* The worker: does a request want an engine, whatever the cameras do? */
 extern bool cctv_slot_wants_engine(int slot, int64 now_ms);
 
+/*
+ * What became of the events of engines: from the worker's start, and what waits
+ * for it now.
+ */
+typedef struct CctvIngestFigures
+{
+	uint64 stored;
+	uint64 dropped; /* the database refused them */
+	uint64 batches;
+	uint64 retries; /* batches that did not go through */
+	uint64 waiting;
+	uint64 waiting_bytes;
+} CctvIngestFigures;
+
+/* The worker: let others see them. */
+extern void cctv_slot_publish(int slot, const CctvIngestFigures *figures);
+
+/* Any backend: those of its database's worker.  False when none runs. */
+extern bool cctv_ingest_figures_of(Oid database, CctvIngestFigures *figures);
+
 /* Any backend, about its own database. */
 extern void cctv_want_engine(Oid database, int64 now_ms, int for_ms);
 extern void cctv_wake_worker(Oid database);

@@ -290,6 +290,15 @@ reload(void)
 
 /* ---- the loop ---- */
 
+/* Before a batch, in case it waits for a lock, and after: others may look at any time. */
+static void
+publish_figures(void)
+{
+	CctvIngestFigures figures = cctv_ingest_figures();
+
+	cctv_slot_publish(worker.slot, &figures);
+}
+
 static void
 do_what_is_due(int64 now)
 {
@@ -300,6 +309,7 @@ do_what_is_due(int64 now)
 		worker.next_report = now + REPORT_INTERVAL_MS;
 		cctv_engines_report();
 	}
+	publish_figures();
 	cctv_ingest_next(now, &reassign);
 	if (reassign || worker.wakeups_seen != cctv_slot_wakeups(worker.slot))
 		worker.reconcile.due = Min(worker.reconcile.due, now + worker.reconcile.delay_ms);
@@ -356,6 +366,7 @@ pass(void)
 	/* A signal that ends us also ended the engines: start none in their place. */
 	CHECK_FOR_INTERRUPTS();
 	delay = cctv_engines_supervise(cctv_now_ms());
+	publish_figures();
 	cctv_engines_wait(time_to_wait(delay));
 }
 

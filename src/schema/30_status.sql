@@ -19,6 +19,7 @@ create table cctv.camera_status (
 	skipped bigint,
 	inferences bigint,
 	dropped_events bigint,
+	recorded_bytes bigint not null default 0,
 	reconnects integer,
 	width integer,
 	height integer,
@@ -35,7 +36,7 @@ create table cctv.camera_status (
 		and fps_analysed between 0 and 100000 and inference_ms between 0 and 86400000),
 	constraint counts_from_0 check (
 		frames >= 0 and analysed >= 0 and skipped >= 0 and inferences >= 0
-		and dropped_events >= 0 and reconnects >= 0),
+		and dropped_events >= 0 and recorded_bytes >= 0 and reconnects >= 0),
 	constraint size_from_1_to_65536_pixels check (
 		width between 1 and 65536 and height between 1 and 65536),
 	constraint codec_up_to_32_characters check (codec ~ '^[^[:cntrl:]]{1,32}$')
@@ -61,6 +62,8 @@ comment on column cctv.camera_status.analysed is 'Frames analysed since the stre
 comment on column cctv.camera_status.skipped is 'Frames due for analysis but passed over since the stream began';
 comment on column cctv.camera_status.inferences is 'Runs of a model since the stream began';
 comment on column cctv.camera_status.dropped_events is 'Events lost to a full queue since the stream began';
+comment on column cctv.camera_status.recorded_bytes is
+	'Bytes of recordings that were written to their end since the camera was added';
 comment on column cctv.camera_status.reconnects is 'Reconnects since the camera was started';
 comment on column cctv.camera_status.width is 'Width of the frame in pixels';
 comment on column cctv.camera_status.height is 'Height of the frame in pixels';
@@ -120,10 +123,14 @@ create table cctv.engine_status (
 	rss bigint,
 	cpu_ms bigint,
 	restarts integer,
+	queued integer,
+	waiting integer,
+	refused_lines bigint,
 	message text,
 	updated_at timestamptz not null default clock_timestamp(),
 	constraint engine_from_1 check (engine >= 1),
-	constraint figures_from_0 check (pid > 0 and rss >= 0 and cpu_ms >= 0 and restarts >= 0),
+	constraint figures_from_0 check (pid > 0 and rss >= 0 and cpu_ms >= 0 and restarts >= 0
+		and queued >= 0 and waiting >= 0 and refused_lines >= 0),
 	constraint message_up_to_1000_characters check (length(message) <= 1000)
 ) with (fillfactor = 50);
 
@@ -133,6 +140,9 @@ comment on column cctv.engine_status.pid is 'Process id, null when it is not run
 comment on column cctv.engine_status.rss is 'Resident memory in bytes';
 comment on column cctv.engine_status.cpu_ms is 'Processor time used, in milliseconds';
 comment on column cctv.engine_status.restarts is 'How often it was started again';
+comment on column cctv.engine_status.queued is 'Events that wait in it for the worker';
+comment on column cctv.engine_status.waiting is 'Cameras that wait for a detector thread';
+comment on column cctv.engine_status.refused_lines is 'Lines of it that the worker refused since the worker''s start';
 comment on column cctv.engine_status.message is 'Why it was last lost, in words';
 comment on column cctv.engine_status.updated_at is 'When the worker last looked at it';
 

@@ -360,16 +360,18 @@ begin
 			where l.type = 'motion'
 			order by l.camera_id, l.n desc) as l
 		where s.camera_id = l.camera_id;
-	insert into cctv.engine_status as s (engine, pid, rss, cpu_ms, restarts, message)
-		select distinct on (v.engine) v.engine, v.pid, v.rss, v.cpu_ms, v.restarts, left(v.message, 1000)
+	insert into cctv.engine_status as s (engine, pid, rss, cpu_ms, restarts, queued, waiting, refused_lines, message)
+		select distinct on (v.engine) v.engine, v.pid, v.rss, v.cpu_ms, v.restarts, v.queued, v.waiting,
+			v.refused_lines, left(v.message, 1000)
 		from unnest(lines) as l,
 			jsonb_to_record(l.body) as v (engine integer, pid integer, rss bigint, cpu_ms bigint,
-				restarts integer, message text)
+				restarts integer, queued integer, waiting integer, refused_lines bigint, message text)
 		where l.type = 'engine'
 		order by v.engine, l.n desc
 		on conflict (engine) do update
 			set pid = excluded.pid, rss = excluded.rss, cpu_ms = excluded.cpu_ms,
-				restarts = excluded.restarts, message = excluded.message, updated_at = clock_timestamp();
+				restarts = excluded.restarts, queued = excluded.queued, waiting = excluded.waiting,
+				refused_lines = excluded.refused_lines, message = excluded.message, updated_at = clock_timestamp();
 end
 $$;
 comment on function cctv.store_stats(cctv.event_line[]) is 'Stores the newest figures of cameras and engines';

@@ -42,27 +42,37 @@ create function cctv.store_segments(lines cctv.event_line[]) returns void
 	set search_path = pg_catalog, pg_temp
 	as $$
 begin
-	insert into cctv.recordings as r (camera_id, kind, state, path, reason, started_at, ended_at, frames, bytes,
-			codec, width, height, has_audio, sha256, session)
-		select distinct on (v.path) l.camera_id, 'recording',
-			case v.action when 'opened' then 'open' else 'complete' end, v.path, v.reason, v.started_at,
-			v.ended_at, v.frames, v.bytes, v.codec, v.width, v.height, v.has_audio, decode(v.sha256, 'hex'),
-			l.session
-		from unnest(lines) as l
-			cross join jsonb_to_record(l.body) as v (action text, path text, reason text, started_at timestamptz,
-				ended_at timestamptz, frames bigint, bytes bigint, codec text, width integer, height integer,
-				has_audio boolean, sha256 text)
-		where l.type = 'recording' and (v.action in ('opened', 'closed') or v.action = 'found' and (
-			exists (select from cctv.recordings as known where known.path = v.path)
-			-- Databases share the media directory: it may be another's.
-			or coalesce(current_setting('cctv.databases', true), '') not like '%,%'))
-		order by v.path, v.action, l.n desc
-		on conflict (path) do update
-			set state = excluded.state, reason = excluded.reason, started_at = excluded.started_at,
-				ended_at = excluded.ended_at, frames = excluded.frames, bytes = excluded.bytes,
-				codec = excluded.codec, width = excluded.width, height = excluded.height,
-				has_audio = excluded.has_audio, sha256 = excluded.sha256, session = excluded.session
-			where r.camera_id = excluded.camera_id and r.kind = 'recording' and r.sha256 is null;
+	with stored as (
+		insert into cctv.recordings as r (camera_id, kind, state, path, reason, started_at, ended_at, frames, bytes,
+				codec, width, height, has_audio, sha256, session)
+			select distinct on (v.path) l.camera_id, 'recording',
+				case v.action when 'opened' then 'open' else 'complete' end, v.path, v.reason, v.started_at,
+				v.ended_at, v.frames, v.bytes, v.codec, v.width, v.height, v.has_audio, decode(v.sha256, 'hex'),
+				l.session
+			from unnest(lines) as l
+				cross join jsonb_to_record(l.body) as v (action text, path text, reason text, started_at timestamptz,
+					ended_at timestamptz, frames bigint, bytes bigint, codec text, width integer, height integer,
+					has_audio boolean, sha256 text)
+			where l.type = 'recording' and (v.action in ('opened', 'closed') or v.action = 'found' and (
+				exists (select from cctv.recordings as known where known.path = v.path)
+				-- Databases share the media directory: it may be another's.
+				or coalesce(current_setting('cctv.databases', true), '') not like '%,%'))
+			order by v.path, v.action, l.n desc
+			on conflict (path) do update
+				set state = excluded.state, reason = excluded.reason, started_at = excluded.started_at,
+					ended_at = excluded.ended_at, frames = excluded.frames, bytes = excluded.bytes,
+					codec = excluded.codec, width = excluded.width, height = excluded.height,
+					has_audio = excluded.has_audio, sha256 = excluded.sha256, session = excluded.session
+				where r.camera_id = excluded.camera_id and r.kind = 'recording' and r.sha256 is null
+			returning r.camera_id, r.state, r.bytes
+	)
+	update cctv.camera_status as s set recorded_bytes = s.recorded_bytes + ended.bytes
+		from (
+			select stored.camera_id, sum(stored.bytes)::bigint as bytes
+			from stored
+			where stored.state = 'complete'
+			group by stored.camera_id) as ended
+		where s.camera_id = ended.camera_id;
 end
 $$;
 comment on function cctv.store_segments(cctv.event_line[]) is 'Stores recordings that engines have begun, ended, or found and mended';

@@ -252,7 +252,7 @@ begin
 		from unnest(lost) as l
 		having count(*) > 0;
 	update cctv.engine_status as e
-		set pid = null, rss = null, message = left(reason, 1000), updated_at = clock_timestamp()
+		set pid = null, rss = null, queued = null, waiting = null, message = left(reason, 1000), updated_at = clock_timestamp()
 		where e.engine = engine_lost.engine;
 end
 $$;
