@@ -8,6 +8,7 @@
 #include <stdio.h>
 
 #include "clock.h"
+#include "network_guard.h"
 
 /* A stream this long without a break was good: the next retry comes soon. */
 #define GOOD_STREAM_US (30 * CLOCK_SECOND)
@@ -46,8 +47,11 @@ read_stream(Camera *camera, char reason[CAMERA_REASON])
 		}
 	}
 	if (result == SOURCE_LOST && clock_monotonic_us() >= stall_deadline(camera))
+	{
 		snprintf(reason, CAMERA_REASON, "no picture for %g s",
 				 (double) camera->world->stall_timeout_us / CLOCK_SECOND);
+		network_add_refusal(reason, CAMERA_REASON);
+	}
 	if (result == SOURCE_END)
 		camera_decode(camera, NULL);
 	return result;

@@ -16,6 +16,7 @@
 
 #include "clock.h"
 #include "detector_kind.h"
+#include "network.h"
 #include "url.h"
 
 #define MAX_NAME 255
@@ -184,6 +185,9 @@ read_settings(Reader *reader, Settings *settings)
 	settings->models_dir = read_string(reader, "models_dir", MAX_PATH, CCTV_MODELS_DIR);
 	settings->media_dir = read_string(reader, "media_dir", MAX_PATH, NULL);
 	read_strings(reader, "source_paths", MAX_SOURCE_PATHS, MAX_PATH, &settings->source_paths);
+	settings->any_network = value_of(reader, "allowed_networks") == NULL;
+	read_strings(reader, "allowed_networks", CCTV_MAX_NETWORKS, CCTV_NETWORK_TEXT,
+				 &settings->allowed_networks);
 	settings->detector_threads = read_integer(reader, "detector_threads", 0, 256, 0);
 	settings->stall_timeout = read_number(reader, "stall_timeout", 0.1, 3600, 10);
 	settings->sandbox = read_bool(reader, "sandbox", true);
@@ -577,6 +581,7 @@ desired_state_free(DesiredState *state)
 	free(state->settings.models_dir);
 	free(state->settings.media_dir);
 	string_list_free(&state->settings.source_paths);
+	string_list_free(&state->settings.allowed_networks);
 	free(state);
 }
 

@@ -35,6 +35,8 @@ typedef struct Settings
 	char *models_dir;
 	char *media_dir; /* NULL: no snapshots */
 	StringList source_paths;
+	bool any_network; /* else just these, in CIDR notation: */
+	StringList allowed_networks;
 	int detector_threads; /* 0: one per core */
 	double stall_timeout; /* seconds */
 	LogLevel log_level;

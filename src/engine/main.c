@@ -23,6 +23,7 @@
 #include "event_queue.h"
 #include "process_limits.h"
 #include "log.h"
+#include "network_guard.h"
 #include "protocol.h"
 #include "sandbox.h"
 #include "standalone.h"
@@ -82,7 +83,14 @@ static int
 run(const ControlOptions *options, EventQueue *queue, StateReader *reader,
 	const DesiredState *state)
 {
+	char reason[256];
+
 	log_set_level(state->settings.log_level);
+	if (!network_guard_set(&state->settings, reason, sizeof(reason)))
+	{
+		log_error("allowed_networks: %s", reason);
+		return 1;
+	}
 	process_limits_apply(&state->settings);
 	/* The sandbox can grant only what exists. */
 	if (state->settings.media_dir != NULL)

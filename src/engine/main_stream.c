@@ -10,6 +10,7 @@
 #include "backoff.h"
 #include "clock.h"
 #include "log.h"
+#include "network_guard.h"
 #include "thread.h"
 
 /* A stream this long without a break was good: the next retry comes soon. */
@@ -57,6 +58,7 @@ read_packets(MainStream *stream, Source *source, char reason[REASON])
 		{
 			snprintf(reason, REASON, "no picture for %g s",
 					 (double) *stream->stall_timeout_us / CLOCK_SECOND);
+			network_add_refusal(reason, REASON);
 			return SOURCE_LOST;
 		}
 	}

@@ -14,6 +14,7 @@
 #include "decode.h"
 #include "image.h"
 #include "log.h"
+#include "network_guard.h"
 #include "source.h"
 #include "timeline.h"
 
@@ -155,13 +156,16 @@ open_url(const char *url, const char *protocols, const TrialTerms *terms, Trial 
 	int code;
 
 	log_forget_ffmpeg_error();
+	network_forget_refusal();
 	av_dict_set_int(&options, "timeout", left_us > 0 ? left_us : 1, 0);
 	av_dict_set(&options, "protocol_whitelist", protocols, 0);
 	code = avio_open2(&io, url, AVIO_FLAG_READ, &interrupt, &options);
 	av_dict_free(&options);
 	if (code >= 0)
 		return io;
-	if (code == AVERROR_HTTP_UNAUTHORIZED)
+	if (*network_refusal() != '\0' && (code == AVERROR(EACCES) || code == AVERROR(EIO)))
+		snprintf(trial->reason, TRIAL_REASON, "%s", network_refusal());
+	else if (code == AVERROR_HTTP_UNAUTHORIZED)
 		snprintf(trial->reason, TRIAL_REASON, "the user name or password is wrong (401)");
 	else if (code == AVERROR(ETIMEDOUT) || code == AVERROR_EXIT)
 		snprintf(trial->reason, TRIAL_REASON, "no answer in time");

@@ -15,6 +15,7 @@
 
 #include "clock.h"
 #include "log.h"
+#include "network_guard.h"
 
 /* Enough to recognise a container; more only delays the start. */
 #define PROBE_BYTES "1000000"
@@ -100,7 +101,7 @@ source_has_timestamps(const Source *source)
 
 /* Tell a person what an AVERROR code means for a camera. */
 static SourceResult
-explain(const Source *source, int code, char *reason, size_t size)
+explain_code(const Source *source, int code, char *reason, size_t size)
 {
 	char text[AV_ERROR_MAX_STRING_SIZE];
 	const char *detail = log_ffmpeg_error();
@@ -164,6 +165,23 @@ explain(const Source *source, int code, char *reason, size_t size)
 	else
 		snprintf(reason, size, "%s", text);
 	return SOURCE_LOST;
+}
+
+/* The same; an address that was refused is why, or may be. */
+static SourceResult
+explain(const Source *source, int code, char *reason, size_t size)
+{
+	SourceResult result = explain_code(source, code, reason, size);
+
+	if (result == SOURCE_STOPPED || *network_refusal() == '\0')
+		return result;
+	if (code == AVERROR(EACCES) || code == AVERROR(EIO))
+	{
+		snprintf(reason, size, "%s", network_refusal());
+		return SOURCE_WRONG;
+	}
+	network_add_refusal(reason, size);
+	return result;
 }
 
 /* Does path, links resolved, lie in one of the directories (or equal one)? */
@@ -363,6 +381,7 @@ source_open(Source **opened, const CameraConfig *config, const StringList *sourc
 		return SOURCE_WRONG;
 	}
 	log_forget_ffmpeg_error();
+	network_forget_refusal();
 	code = open_format(source, name, config, timeout_us);
 	free(name);
 	if (code < 0)
@@ -436,6 +455,7 @@ source_read(Source *source, AVPacket *packet, int64_t deadline_us, char *reason,
 						  (source->audio != NULL && packet->stream_index == source->audio->index)))
 		{
 			keep_pace(source, packet);
+			network_forget_refusal();
 			return SOURCE_OK;
 		}
 		if (code >= 0)

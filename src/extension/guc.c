@@ -12,6 +12,7 @@
 #include "frame.h"
 #include "guc.h"
 #include "miscadmin.h"
+#include "network.h"
 #include "port.h"
 #include "utils/builtins.h"
 #include "utils/json.h"
@@ -24,6 +25,7 @@ int cctv_max_image_bytes;
 
 static char *databases;
 static char *source_paths;
+static char *allowed_networks;
 static char *media_dir;
 static char *models_dir;
 static int detector_threads;
@@ -77,6 +79,13 @@ check_databases(char **newval, void **extra, GucSource source)
 	return valid;
 }
 
+/* Words that stand alone for all networks or no network. */
+static bool
+is_network_keyword(const char *word)
+{
+	return pg_strcasecmp(word, "any") == 0 || pg_strcasecmp(word, "none") == 0;
+}
+
 static bool
 check_source_paths(char **newval, void **extra, GucSource source)
 {
@@ -98,6 +107,54 @@ check_source_paths(char **newval, void **extra, GucSource source)
 		}
 	}
 	list_free_deep(paths);
+	pfree(copy);
+	return valid;
+}
+
+/*
+ * "any", "none", or networks.  The empty string is refused, since some would take
+ * it for the one and some for the other.
+ */
+static bool
+check_allowed_networks(char **newval, void **extra, GucSource source)
+{
+	char *copy = pstrdup(*newval);
+	List *words;
+	ListCell *cell;
+	char reason[256] = "The list cannot be parsed";
+	bool valid = SplitGUCList(copy, ',', &words);
+
+	if (valid && words == NIL)
+	{
+		strlcpy(reason, "The list is empty", sizeof(reason));
+		valid = false;
+	}
+	else if (valid && list_length(words) > CCTV_MAX_NETWORKS)
+	{
+		snprintf(reason, sizeof(reason), "The list has more than %d networks", CCTV_MAX_NETWORKS);
+		valid = false;
+	}
+	foreach (cell, valid ? words : NIL)
+	{
+		const char *word = lfirst(cell);
+		CctvNetwork network;
+
+		if (list_length(words) == 1 && is_network_keyword(word))
+			break;
+		if (!cctv_network_parse(word, &network, reason, sizeof(reason)))
+		{
+			valid = false;
+			break;
+		}
+	}
+	if (!valid)
+	{
+		GUC_check_errdetail("%s.", reason);
+		GUC_check_errhint(
+			"Name networks in CIDR notation and addresses, separated by commas, as in "
+			"\"10.1.0.0/16, 2001:db8::/32\"; or \"any\", or \"none\".");
+	}
+	list_free(words);
 	pfree(copy);
 	return valid;
 }
@@ -163,6 +220,10 @@ define_paths(void)
 							   "Directories and devices that cameras may read.",
 							   "Empty: network cameras only.", &source_paths, "", PGC_SIGHUP,
 							   GUC_LIST_INPUT, check_source_paths, NULL, NULL);
+
+	DefineCustomStringVariable("cctv.allowed_networks", "Networks that engines may talk to.",
+							   "In CIDR notation; \"any\" or \"none\".", &allowed_networks, "any",
+							   PGC_SIGHUP, GUC_LIST_INPUT, check_allowed_networks, NULL, NULL);
 }
 
 void
@@ -285,6 +346,35 @@ append_source_paths(StringInfo json)
 	pfree(copy);
 }
 
+/* null for any network, else a list of those allowed. */
+static void
+append_allowed_networks(StringInfo json)
+{
+	List *words;
+	ListCell *cell;
+	const char *separator = "";
+	char *copy = pstrdup(allowed_networks);
+
+	if (SplitGUCList(copy, ',', &words) && list_length(words) == 1 &&
+		pg_strcasecmp(linitial(words), "any") == 0)
+		appendStringInfoString(json, "null");
+	else
+	{
+		appendStringInfoChar(json, '[');
+		foreach (cell, words)
+		{
+			if (is_network_keyword(lfirst(cell)))
+				continue;
+			appendStringInfoString(json, separator);
+			escape_json(json, lfirst(cell));
+			separator = ", ";
+		}
+		appendStringInfoChar(json, ']');
+	}
+	list_free(words);
+	pfree(copy);
+}
+
 /* Those that an engine reads once, before its first thread. */
 static void
 append_fixed_settings(StringInfo json)
@@ -297,6 +387,8 @@ append_fixed_settings(StringInfo json)
 	escape_json(json, media);
 	appendStringInfoString(json, ", \"source_paths\": ");
 	append_source_paths(json);
+	appendStringInfoString(json, ", \"allowed_networks\": ");
+	append_allowed_networks(json);
 	appendStringInfo(json, ", \"sandbox\": %s, \"nice\": %d, \"memory_limit\": " INT64_FORMAT,
 					 sandbox ? "true" : "false", engine_nice,
 					 (int64) cctv_engine_memory_limit * 1024 * 1024);

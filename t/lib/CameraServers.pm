@@ -60,6 +60,8 @@ sub start
 	return;
 }
 
+# What it has said: for a file server, the requests.
+sub said { return slurp_file($_[0]->{log}) }
 sub url { return $_[0]->{url} }
 sub pid { return $_[0]->{pid} }
 
@@ -78,18 +80,21 @@ sub stop
 # a loop, as /camera.
 #   mount => 'stall-after=5'      options of the mount
 #   user => ..., password => ...  ask for them
+#   host => ...                   listen there and not on 127.0.0.1
 sub rtsp_camera
 {
 	my ($video, %options) = @_;
 	my $port = PostgreSQL::Test::Cluster::get_free_port();
 	my $file = $video eq 'silent' || $video =~ m{^/} ? $video : media($video);
+	my $address = $options{host} // '127.0.0.1';
+	my $host = $address =~ /:/ ? "[$address]" : $address;
 	my $mount = join(',', "/camera=$file", $options{mount} // ());
 	my @command = (
 		'/usr/bin/python3', "$top/test/media/rtsp_camera.py",
-		'--port' => $port, '--mount' => $mount);
+		'--host' => $address, '--port' => $port, '--mount' => $mount);
 	push @command, '--user' => $options{user}, '--password' => $options{password}
 	  if defined $options{user};
-	return new_server('rtsp', "rtsp://127.0.0.1:$port/camera", $port, @command);
+	return new_server('rtsp', "rtsp://$host:$port/camera", $port, @command);
 }
 
 # poisoned(WORD): the path of a video in which every key frame tells the engine of
@@ -105,13 +110,15 @@ sub poisoned
 	return $path;
 }
 
-# Serve the files of a directory over HTTP.
+# Serve the files of a directory over HTTP; address is 127.0.0.1 unless told.
 sub file_server
 {
-	my ($directory) = @_;
+	my ($directory, $address) = @_;
+	$address //= '127.0.0.1';
 	my $port = PostgreSQL::Test::Cluster::get_free_port();
-	return new_server('http', "http://127.0.0.1:$port", $port,
-		'/usr/bin/python3', '-m', 'http.server', '--bind', '127.0.0.1', '--directory', $directory, $port);
+	my $host = $address =~ /:/ ? "[$address]" : $address;
+	return new_server('http', "http://$host:$port", $port,
+		'/usr/bin/python3', '-m', 'http.server', '--bind', $address, '--directory', $directory, $port);
 }
 
 # An HTTP camera of motion JPEG: ffmpeg serves one client, so it is started
@@ -132,8 +139,8 @@ sub listening
 {
 	my ($port) = @_;
 	my $hex = sprintf('%04X', $port);
-	open(my $table, '<', '/proc/net/tcp') or return;
-	return scalar grep { /^\s*\d+: [0-9A-F]{8}:$hex 0{8}:0{4} 0A / } <$table>;
+	my @lines = map { eval { split /^/, slurp_file($_) } } '/proc/net/tcp', '/proc/net/tcp6';
+	return scalar grep { /^\s*\d+: [0-9A-F]+:$hex 0+:0{4} 0A / } @lines;
 }
 
 # bad_server(KIND): 'stall' accepts and never says a word, 'garbage' answers
