@@ -139,15 +139,21 @@ chmod(0700, "$media/$day") or die;
 wait_sql($node, "select failed_at is null from cctv.recording_status where camera_id = $id",
 	'the disk is back: recording resumes by itself');
 
+# The row of the file being written, once a part of it is complete: the next has begun.
+sub begun_file
+{
+	my ($row) = recordings('always', "r.state = 'open'");
+	my $bytes = $row && -e "$media/$row->{path}" ? slurp_file("$media/$row->{path}") : '';
+	my $parts = () = $bytes =~ /moof/g;
+	return $parts >= 2 ? $row : undef;
+}
+
 # The engine is killed: what it wrote plays, and rows are right in the end.
 foreach my $round (1 .. 3)
 {
-	wait_sql($node,
-		"select exists (select from cctv.recordings where camera_id = $id and state = 'open' and path > coalesce("
-		  . "(select max(path) from cctv.recordings where camera_id = $id and state = 'complete'), ''))",
+	my ($open, @engines);
+	ok(wait_until(sub { @engines = engine_pids($node); $open = begun_file(); return $open && @engines }, 60),
 		"kill $round: a file is open");
-	my @engines = engine_pids($node);
-	my ($open) = recordings('always', "r.state = 'open'");
 	kill('KILL', @engines);
 	wait_sql($node, "select state = 'complete' and sha256 is not null from cctv.recordings where path = '$open->{path}'",
 		"kill $round: its row is settled");
