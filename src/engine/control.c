@@ -27,6 +27,9 @@
 #define STOP_US (3 * CLOCK_SECOND)
 #define LAST_LINES_US CLOCK_SECOND
 
+/* Models are looked after this often. */
+#define SWEEP_US (5 * CLOCK_SECOND)
+
 typedef struct Control
 {
 	const ControlOptions *options;
@@ -34,6 +37,7 @@ typedef struct Control
 	StateReader *reader;
 	EventWriter *writer;
 	CameraWorld world;
+	PoolTask sweep; /* of the models: by a detector thread, it may take a while */
 	Fleet *fleet;
 	RequestWorld request_world;
 	RequestServer *requests; /* NULL: none are served */
@@ -43,6 +47,7 @@ typedef struct Control
 	unsigned name_files;  /* that can be read: sandbox_name_files() */
 	int64_t heartbeat_us; /* next one, monotonic */
 	int64_t stats_us;
+	int64_t sweep_us;
 } Control;
 
 /* Cameras run without it, so a failure is only logged. */
@@ -66,6 +71,15 @@ segment_us(const Settings *settings)
 	return (int64_t) (settings->segment_duration * CLOCK_SECOND);
 }
 
+static void
+sweep_models(void *arg, Workspace *workspace)
+{
+	Control *control = arg;
+
+	(void) workspace;
+	model_cache_sweep(control->world.models);
+}
+
 static bool
 open_control(Control *control, const DesiredState *first)
 {
@@ -81,6 +95,7 @@ open_control(Control *control, const DesiredState *first)
 	control->world.pool = pool_create(settings->detector_threads);
 	control->world.models = model_cache_create();
 	control->world.live = live_board_create();
+	control->sweep = (PoolTask){.run = sweep_models, .arg = control};
 	if (settings->media_dir != NULL)
 	{
 		control->world.snapshots = snapshot_queue_start(settings->media_dir);
@@ -150,7 +165,7 @@ check_names(Control *control)
 	control->ending = true;
 }
 
-/* Heartbeats and stats, when they are due. */
+/* Heartbeats, stats and sweeps, when they are due. */
 static void
 report(Control *control)
 {
@@ -162,8 +177,12 @@ report(Control *control)
 		control->heartbeat_us = now + CCTV_HEARTBEAT_MS * INT64_C(1000);
 		fleet_runtime(control->fleet, runtime);
 		event_heartbeat(control->queue, runtime, pool_waiting(control->world.pool));
-		model_cache_sweep(control->world.models);
 		check_names(control);
+	}
+	if (now >= control->sweep_us)
+	{
+		control->sweep_us = now + SWEEP_US;
+		pool_submit(control->world.pool, &control->sweep);
 	}
 	if (now >= control->stats_us)
 	{

@@ -8,6 +8,7 @@
  */
 #include "detector.h"
 
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -41,6 +42,10 @@ struct Detector
 	char **labels;
 	float min_confidence;
 	float nms_iou;
+
+	atomic_uint searches;
+	unsigned searches_seen; /* at the last detector_trim() */
+	bool trimmed;			/* since the last search */
 };
 
 /* An object and whether its region cut it off. */
@@ -552,6 +557,7 @@ detector_run(Detector *detector, Workspace *workspace, const AVFrame *frame,
 {
 	PixelRect whole = {0, 0, frame->width, frame->height};
 
+	atomic_fetch_add(&detector->searches, 1);
 	objects->count = 0;
 	workspace->nsightings = 0;
 	if (nregions <= 0)
@@ -570,4 +576,22 @@ detector_run(Detector *detector, Workspace *workspace, const AVFrame *frame,
 	}
 	merge(detector, workspace, objects);
 	return 0;
+}
+
+void
+detector_trim(Detector *detector)
+{
+	unsigned searches = atomic_load(&detector->searches);
+
+	if (searches != detector->searches_seen)
+	{
+		detector->searches_seen = searches;
+		detector->trimmed = false;
+	}
+	else if (!detector->trimmed)
+	{
+		detector->trimmed = true;
+		if (detector->backend != NULL && detector->backend->trim != NULL)
+			detector->backend->trim(detector->model);
+	}
 }

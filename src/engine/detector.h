@@ -77,4 +77,11 @@ extern int detector_run(Detector *detector, Workspace *workspace, const AVFrame 
 						const PixelRect *regions, int nregions, ObjectList *objects, char *error,
 						size_t error_size);
 
+/*
+ * To be called every few seconds, by one thread: once nothing was searched
+ * between two calls, give back the memory that the searches took.  It takes as
+ * long as one search, and may go on while others search.
+ */
+extern void detector_trim(Detector *detector);
+
 #endif /* CCTV_DETECTOR_H */

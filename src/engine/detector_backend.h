@@ -40,6 +40,12 @@ extern "C"
 		int (*run)(void *model, const void *input, Inference *result, char *error,
 				   size_t error_size);
 		void (*release)(void *model, Inference *result);
+
+		/*
+	 * Give back the memory that the busiest moment took, at the price of one
+	 * run; runs may go on meanwhile.  NULL: nothing is kept between runs.
+	 */
+		void (*trim)(void *model);
 	} Backend;
 
 	extern const Backend backend_onnxruntime;

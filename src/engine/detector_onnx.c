@@ -27,6 +27,7 @@ typedef struct OnnxModel
 	OrtEnv *env;
 	OrtSession *session;
 	OrtMemoryInfo *memory;
+	OrtRunOptions *trimming; /* of a run that empties the arena after it */
 	InputShape shape;
 	char *input_name;
 	size_t noutputs;
@@ -108,6 +109,8 @@ onnx_close(void *handle)
 		return;
 	if (model->session != NULL)
 		model->api->ReleaseSession(model->session);
+	if (model->trimming != NULL)
+		model->api->ReleaseRunOptions(model->trimming);
 	if (model->memory != NULL)
 		model->api->ReleaseMemoryInfo(model->memory);
 	if (model->env != NULL)
@@ -131,6 +134,11 @@ create_session(OnnxModel *model, const char *path, char *error, size_t error_siz
 		!succeeded(api, api->DisableTelemetryEvents(model->env), error, error_size) ||
 		!succeeded(api,
 				   api->CreateCpuMemoryInfo(OrtArenaAllocator, OrtMemTypeDefault, &model->memory),
+				   error, error_size) ||
+		!succeeded(api, api->CreateRunOptions(&model->trimming), error, error_size) ||
+		!succeeded(api,
+				   api->AddRunConfigEntry(model->trimming, "memory.enable_memory_arena_shrinkage",
+										  "cpu:0"),
 				   error, error_size) ||
 		!succeeded(api, api->CreateSessionOptions(&options), error, error_size))
 		return false;
@@ -358,10 +366,11 @@ onnx_release(void *handle, Inference *result)
 	memset(result, 0, sizeof(*result));
 }
 
+/* options NULL: the runtime's defaults. */
 static int
-onnx_run(void *handle, const void *input, Inference *result, char *error, size_t error_size)
+run(OnnxModel *model, const OrtRunOptions *options, const void *input, Inference *result,
+	char *error, size_t error_size)
 {
-	OnnxModel *model = handle;
 	const OrtApi *api = model->api;
 	OrtValue *value = wrap_input(model, input, error, error_size);
 	OrtValue **values;
@@ -379,7 +388,7 @@ onnx_run(void *handle, const void *input, Inference *result, char *error, size_t
 	}
 	result->handle = values;
 	ok = succeeded(api,
-				   api->Run(model->session, NULL, (const char *const *) &model->input_name,
+				   api->Run(model->session, options, (const char *const *) &model->input_name,
 							(const OrtValue *const *) &value, 1,
 							(const char *const *) model->output_names, model->noutputs, values),
 				   error, error_size);
@@ -396,7 +405,27 @@ onnx_run(void *handle, const void *input, Inference *result, char *error, size_t
 	return 0;
 }
 
-const Backend backend_onnxruntime = {onnx_open, onnx_close, onnx_run, onnx_release};
+static int
+onnx_run(void *handle, const void *input, Inference *result, char *error, size_t error_size)
+{
+	return run(handle, NULL, input, result, error, error_size);
+}
+
+/* The arena keeps what as many runs as there are threads took side by side. */
+static void
+onnx_trim(void *handle)
+{
+	OnnxModel *model = handle;
+	void *input = calloc((size_t) 3 * model->shape.width * model->shape.height, sizeof(float));
+	Inference result;
+	char reason[128];
+
+	if (input != NULL && run(model, model->trimming, input, &result, reason, sizeof(reason)) == 0)
+		onnx_release(model, &result);
+	free(input);
+}
+
+const Backend backend_onnxruntime = {onnx_open, onnx_close, onnx_run, onnx_release, onnx_trim};
 
 #else /* HAVE_ONNXRUNTIME */
 

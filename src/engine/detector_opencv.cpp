@@ -183,4 +183,4 @@ opencv_release(void *handle, Inference *result)
 
 } /* namespace */
 
-const Backend backend_opencv = {opencv_open, opencv_close, opencv_run, opencv_release};
+const Backend backend_opencv = {opencv_open, opencv_close, opencv_run, opencv_release, nullptr};

@@ -129,6 +129,20 @@ model_detector(Model *model, char *reason, size_t reason_size)
 }
 
 void
+model_trim(Model *model)
+{
+	Detector *detector;
+
+	/* While it is being loaded there is nothing to trim. */
+	if (pthread_mutex_trylock(&model->loading) != 0)
+		return;
+	detector = model->detector;
+	pthread_mutex_unlock(&model->loading);
+	if (detector != NULL)
+		detector_trim(detector);
+}
+
+void
 model_runtime(Model *model, char runtime[MODEL_RUNTIME_TEXT])
 {
 	pthread_mutex_lock(&model->lock);

@@ -34,6 +34,9 @@ extern const ModelConfig *model_config(const Model *model);
  */
 extern Detector *model_detector(Model *model, char *reason, size_t reason_size);
 
+/* detector_trim(), if it is loaded. */
+extern void model_trim(Model *model);
+
 /* What runs it, "" until it is loaded. */
 extern void model_runtime(Model *model, char runtime[MODEL_RUNTIME_TEXT]);
 

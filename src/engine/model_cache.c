@@ -88,6 +88,32 @@ find_superfluous(ModelCache *cache, int64_t now)
 	return NULL;
 }
 
+/* A reference to the index-th model; NULL behind the last. */
+static Model *
+nth_model(ModelCache *cache, int index)
+{
+	Model *model = NULL;
+
+	pthread_mutex_lock(&cache->lock);
+	if (index < cache->nentries)
+		model = model_ref(cache->entries[index].model);
+	pthread_mutex_unlock(&cache->lock);
+	return model;
+}
+
+/* Without the lock, as it takes a while: a model missed is trimmed the next time. */
+static void
+trim(ModelCache *cache)
+{
+	Model *model;
+
+	for (int i = 0; (model = nth_model(cache, i)) != NULL; i++)
+	{
+		model_trim(model);
+		model_unref(model);
+	}
+}
+
 void
 model_cache_sweep(ModelCache *cache)
 {
@@ -101,6 +127,7 @@ model_cache_sweep(ModelCache *cache)
 		/* Unloading takes a while. */
 		model_unref(model);
 	} while (model != NULL);
+	trim(cache);
 }
 
 /* With the lock held. */

@@ -21,7 +21,11 @@ extern void model_cache_free(ModelCache *cache);
  */
 extern Model *model_cache_get(ModelCache *cache, ModelConfig *config);
 
-/* Forget models that nobody has used for a minute; to be called now and then. */
+/*
+ * Forget models that nobody has used for a minute, and let those at rest give
+ * back memory (detector_trim); to be called every few seconds, by one thread at
+ * a time.  It may take as long as a search.
+ */
 extern void model_cache_sweep(ModelCache *cache);
 
 #endif /* CCTV_MODEL_CACHE_H */
