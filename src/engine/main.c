@@ -16,6 +16,7 @@
 #include <libavdevice/avdevice.h>
 #include <libavformat/avformat.h>
 
+#include "confine.h"
 #include "control.h"
 #include "crash.h"
 #include "desired_state.h"
@@ -23,9 +24,8 @@
 #include "event_queue.h"
 #include "process_limits.h"
 #include "log.h"
-#include "network_guard.h"
 #include "protocol.h"
-#include "sandbox.h"
+#include "sandbox_test.h"
 #include "standalone.h"
 
 /* Some minutes of a busy engine's events; a worker that is that late is restarted. */
@@ -38,6 +38,7 @@ static const char usage[] =
 	"Usage:\n"
 	"  pg_cctv_engine --url URL [OPTION]...\n"
 	"  pg_cctv_engine --config FILE [OPTION]...\n"
+	"  pg_cctv_engine --sandbox-test [--data-dir DIR] [--media-dir DIR] [--no-sandbox]\n"
 	"\n"
 	"  --url URL         rtsp(s)://, http(s)://, a file or /dev/videoN\n"
 	"  --once            play a file once, as fast as possible; end when it ends, or\n"
@@ -48,6 +49,10 @@ static const char usage[] =
 	"  --media-dir DIR   where to write snapshots (default: none are written)\n"
 	"  --log-level L     error, warning, info or debug\n"
 	"  --sandbox         confine the process as the worker does\n"
+	"  --sandbox-test    try what a hijacked engine would try, and tell: run it as the\n"
+	"                    server's user, with the data directory of a running server\n"
+	"  --data-dir DIR    of that server (default: a stand-in)\n"
+	"  --no-sandbox      without it, to see that the test can fail\n"
 	"  --worker          serve a pg_cctv worker on descriptors 3 to 5\n"
 	"  --help, --version\n"
 	"\n"
@@ -86,17 +91,11 @@ run(const ControlOptions *options, EventQueue *queue, StateReader *reader,
 	char reason[256];
 
 	log_set_level(state->settings.log_level);
-	if (!network_guard_set(&state->settings, reason, sizeof(reason)))
+	if (!confine(&state->settings, reason, sizeof(reason)))
 	{
-		log_error("allowed_networks: %s", reason);
+		log_error("the settings make no sense: %s", reason);
 		return 1;
 	}
-	process_limits_apply(&state->settings);
-	/* The sandbox can grant only what exists. */
-	if (state->settings.media_dir != NULL)
-		mkdir(state->settings.media_dir, 0700);
-	if (state->settings.sandbox)
-		sandbox_enter(&state->settings);
 	return control_run(options, queue, reader, state);
 }
 
@@ -183,21 +182,28 @@ run_by_hand(EventQueue *queue, const StandaloneOptions *standalone)
 	return status;
 }
 
+/* What the command line asks for. */
+typedef struct Arguments
+{
+	StandaloneOptions standalone;
+	SandboxTest sandbox_test;
+	bool test_sandbox;
+	bool worker;
+} Arguments;
+
 /* Returns -1 to go on, else the exit status. */
 static int
-parse_arguments(int argc, char **argv, StandaloneOptions *standalone, bool *worker)
+parse_arguments(int argc, char **argv, Arguments *arguments)
 {
-	static const struct option names[] = {{"url", required_argument, NULL, 'u'},
-										  {"once", no_argument, NULL, 'o'},
-										  {"config", required_argument, NULL, 'c'},
-										  {"models-dir", required_argument, NULL, 'm'},
-										  {"media-dir", required_argument, NULL, 'd'},
-										  {"log-level", required_argument, NULL, 'l'},
-										  {"sandbox", no_argument, NULL, 's'},
-										  {"worker", no_argument, NULL, 'w'},
-										  {"help", no_argument, NULL, 'h'},
-										  {"version", no_argument, NULL, 'v'},
-										  {0}};
+	StandaloneOptions *standalone = &arguments->standalone;
+	static const struct option names[] = {
+		{"url", required_argument, NULL, 'u'},		 {"once", no_argument, NULL, 'o'},
+		{"config", required_argument, NULL, 'c'},	 {"models-dir", required_argument, NULL, 'm'},
+		{"media-dir", required_argument, NULL, 'd'}, {"log-level", required_argument, NULL, 'l'},
+		{"sandbox", no_argument, NULL, 's'},		 {"sandbox-test", no_argument, NULL, 't'},
+		{"data-dir", required_argument, NULL, 'D'},	 {"no-sandbox", no_argument, NULL, 'n'},
+		{"worker", no_argument, NULL, 'w'},			 {"help", no_argument, NULL, 'h'},
+		{"version", no_argument, NULL, 'v'},		 {0}};
 	int option;
 
 	while ((option = getopt_long(argc, argv, "", names, NULL)) != -1)
@@ -217,7 +223,7 @@ parse_arguments(int argc, char **argv, StandaloneOptions *standalone, bool *work
 				standalone->models_dir = optarg;
 				break;
 			case 'd':
-				standalone->media_dir = optarg;
+				standalone->media_dir = arguments->sandbox_test.media_dir = optarg;
 				break;
 			case 'l':
 				standalone->log_level = optarg;
@@ -225,8 +231,17 @@ parse_arguments(int argc, char **argv, StandaloneOptions *standalone, bool *work
 			case 's':
 				standalone->sandbox = true;
 				break;
+			case 't':
+				arguments->test_sandbox = true;
+				break;
+			case 'D':
+				arguments->sandbox_test.data_dir = optarg;
+				break;
+			case 'n':
+				arguments->sandbox_test.no_sandbox = true;
+				break;
 			case 'w':
-				*worker = true;
+				arguments->worker = true;
 				break;
 			case 'h':
 				fputs(usage, stdout);
@@ -239,7 +254,8 @@ parse_arguments(int argc, char **argv, StandaloneOptions *standalone, bool *work
 				return 2;
 		}
 	}
-	if (optind == argc && (*worker || standalone->url != NULL || standalone->config != NULL))
+	if (optind == argc && (arguments->worker || arguments->test_sandbox ||
+						   standalone->url != NULL || standalone->config != NULL))
 		return -1;
 	fputs("Give --url or --config, and nothing but options. Try pg_cctv_engine --help.\n", stderr);
 	return 2;
@@ -248,10 +264,9 @@ parse_arguments(int argc, char **argv, StandaloneOptions *standalone, bool *work
 int
 main(int argc, char **argv)
 {
-	StandaloneOptions standalone = {0};
-	bool worker = false;
+	Arguments arguments = {0};
 	EventQueue *queue;
-	int status = parse_arguments(argc, argv, &standalone, &worker);
+	int status = parse_arguments(argc, argv, &arguments);
 
 	if (status >= 0)
 		return status;
@@ -262,10 +277,12 @@ main(int argc, char **argv)
 	log_capture_ffmpeg();
 	avformat_network_init();
 	avdevice_register_all();
+	if (arguments.test_sandbox)
+		return sandbox_test(&arguments.sandbox_test);
 	queue = event_queue_create(QUEUE_LINES, QUEUE_BYTES);
 	if (queue == NULL)
 		return 1;
-	status = worker ? run_worker(queue) : run_by_hand(queue, &standalone);
+	status = arguments.worker ? run_worker(queue) : run_by_hand(queue, &arguments.standalone);
 	event_queue_free(queue);
 	return status;
 }

@@ -41,6 +41,12 @@
 #define LANDLOCK_SCOPE_SIGNAL (1ULL << 1)
 #endif
 
+/* Newer than libseccomp; the same on every architecture. */
+#define CALL_FCHMODAT2 452
+#define CALL_SETXATTRAT 463
+#define CALL_REMOVEXATTRAT 466
+#define CALL_FILE_SETATTR 469
+
 #define READ (LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR)
 #define LOAD (READ | LANDLOCK_ACCESS_FS_EXECUTE)
 #define WRITE                                                                                      \
@@ -104,6 +110,9 @@ static const Grant system_grants[] = {
 static const char *const name_files[] = {"/etc/hosts", "/etc/resolv.conf", "/etc/nsswitch.conf",
 										 "/etc/gai.conf", "/etc/host.conf"};
 #define NAME_FILES (sizeof(name_files) / sizeof(name_files[0]))
+
+/* The version of Landlock that has all that is asked of it here. */
+#define COMPLETE_ABI 6
 
 static Ruleset
 supported_rules(long abi)
@@ -176,6 +185,10 @@ confine_files(const Settings *settings)
 		return;
 	}
 	rules = supported_rules(abi);
+	if (abi < COMPLETE_ABI)
+		log_info("sandbox: Landlock of version %ld; %d and later also confine%s%s%s", abi,
+				 COMPLETE_ABI, abi < 4 ? " listening on ports," : "",
+				 abi < 5 ? " commands to devices," : "", " abstract sockets and signals");
 	if (abi < 6)
 		size = offsetof(Ruleset, scoped);
 	if (abi < 4)
@@ -220,6 +233,34 @@ static const int forbidden_calls[] = {
 	SCMP_SYS(msgsnd),
 	SCMP_SYS(msgrcv),
 	SCMP_SYS(msgctl),
+	/* what Landlock does not confine in any version, or not in the first ones */
+	SCMP_SYS(truncate),
+	SCMP_SYS(chmod),
+	SCMP_SYS(fchmodat),
+	CALL_FCHMODAT2,
+	SCMP_SYS(chown),
+	SCMP_SYS(lchown),
+	SCMP_SYS(fchownat),
+	SCMP_SYS(utime),
+	SCMP_SYS(utimes),
+	SCMP_SYS(futimesat),
+	SCMP_SYS(utimensat),
+	SCMP_SYS(setxattr),
+	SCMP_SYS(lsetxattr),
+	SCMP_SYS(removexattr),
+	SCMP_SYS(lremovexattr),
+	CALL_SETXATTRAT,
+	CALL_REMOVEXATTRAT,
+	CALL_FILE_SETATTR,
+	SCMP_SYS(socketpair),
+	SCMP_SYS(listen),
+	/* the processor's time that others get */
+	SCMP_SYS(sched_setparam),
+	SCMP_SYS(sched_setscheduler),
+	SCMP_SYS(sched_setattr),
+	SCMP_SYS(ioprio_set),
+	SCMP_SYS(migrate_pages),
+	SCMP_SYS(move_pages),
 	/* ways around these rules, and large surfaces of the kernel */
 	SCMP_SYS(io_uring_setup),
 	SCMP_SYS(io_uring_enter),
@@ -230,7 +271,17 @@ static const int forbidden_calls[] = {
 	SCMP_SYS(keyctl),
 	SCMP_SYS(add_key),
 	SCMP_SYS(request_key),
+	SCMP_SYS(name_to_handle_at),
+	SCMP_SYS(fanotify_init),
+	SCMP_SYS(quotactl),
+	SCMP_SYS(syslog),
 	SCMP_SYS(mount),
+	SCMP_SYS(open_tree),
+	SCMP_SYS(move_mount),
+	SCMP_SYS(fsopen),
+	SCMP_SYS(fsmount),
+	SCMP_SYS(fspick),
+	SCMP_SYS(mount_setattr),
 	SCMP_SYS(umount2),
 	SCMP_SYS(pivot_root),
 	SCMP_SYS(chroot),
@@ -281,8 +332,24 @@ forbid_others(scmp_filter_ctx filter)
 							   SCMP_A0(SCMP_CMP_NE, 0));
 	failed |= seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(clone), 1,
 							   SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD, 0));
-	/* Its flags lie in memory, out of the filter's sight; glibc then uses clone. */
+	failed |= seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(setpriority), 1,
+							   SCMP_A1(SCMP_CMP_NE, 0));
+	/* Their flags lie in memory, out of the filter's sight; glibc then uses clone, open. */
+	failed |= seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(openat2), 0);
 	failed |= seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0);
+	return failed;
+}
+
+/* A file opened for reading, and cut off by that: Landlock before version 3 allows it. */
+static int
+forbid_truncation(scmp_filter_ctx filter)
+{
+	int failed = 0;
+
+	failed |= seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(open), 1,
+							   SCMP_A1(SCMP_CMP_MASKED_EQ, O_ACCMODE | O_TRUNC, O_TRUNC));
+	failed |= seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(openat), 1,
+							   SCMP_A2(SCMP_CMP_MASKED_EQ, O_ACCMODE | O_TRUNC, O_TRUNC));
 	return failed;
 }
 
@@ -298,6 +365,8 @@ confine_calls(void)
 		failed = forbid_sockets(filter);
 	if (!failed)
 		failed = forbid_others(filter);
+	if (!failed)
+		failed = forbid_truncation(filter);
 	if (!failed)
 		failed = seccomp_load(filter);
 	if (failed)

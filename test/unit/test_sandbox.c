@@ -13,6 +13,7 @@
 #include <netdb.h>
 #include <pthread.h>
 #include <sched.h>
+#include <seccomp.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,6 +24,7 @@
 #include <sys/syscall.h>
 #include <sys/un.h>
 #include <sys/wait.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 #include <linux/landlock.h>
 #include <cmocka.h>
@@ -38,6 +40,8 @@ static int complaints;
 static void
 count_complaints(void *arg, LogLevel level, int camera_id, const char *message)
 {
+	if (level > LOG_LEVEL_WARNING)
+		return;
 	fprintf(stderr, "%s\n", message);
 	complaints++;
 }
@@ -81,9 +85,26 @@ has_landlock(void)
 	return syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION) > 0;
 }
 
-/* Run a check in a child inside the sandbox; it returns 0, or which of its steps failed. */
+/* Let the kernel be one that has never heard of Landlock. */
 static void
-inside(int (*check)(void))
+forget_landlock(void)
+{
+	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
+
+	if (filter == NULL ||
+		seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(landlock_create_ruleset), 0) !=
+			0 ||
+		seccomp_load(filter) != 0)
+		_exit(98);
+	seccomp_release(filter);
+}
+
+/*
+ * Run a check in a child inside the sandbox; it returns 0, or which of its steps
+ * failed.
+ */
+static void
+inside_of(int (*check)(void), bool landlock)
 {
 	pid_t child = fork();
 	int status;
@@ -95,12 +116,20 @@ inside(int (*check)(void))
 			.models_dir = "/nonexistent", .media_dir = media, .source_paths = {1, paths}};
 
 		log_set_sink(count_complaints, NULL);
+		if (!landlock)
+			forget_landlock();
 		sandbox_enter(&settings);
-		_exit(complaints > 0 ? 99 : check());
+		_exit(landlock && complaints > 0 ? 99 : check());
 	}
 	assert_int_equal(waitpid(child, &status, 0), child);
 	assert_true(WIFEXITED(status));
 	assert_int_equal(WEXITSTATUS(status), 0);
+}
+
+static void
+inside(int (*check)(void))
+{
+	inside_of(check, true);
 }
 
 #define STEP(n, condition)                                                                         \
@@ -144,10 +173,36 @@ check_files(void)
 	return 0;
 }
 
+/* What Landlock leaves open in some version or other. */
+static int
+check_changes(void)
+{
+	STEP(1, truncate(secret, 0) == -1 && errno == EPERM);
+	STEP(2, !opens(secret, "", O_RDONLY | O_TRUNC) && errno == EPERM);
+	STEP(3, chmod(secret, 0777) == -1 && errno == EPERM);
+	STEP(4, utimensat(AT_FDCWD, secret, NULL, 0) == -1 && errno == EPERM);
+	STEP(5, setxattr(secret, "user.x", "x", 1, 0) == -1 && errno == EPERM);
+	STEP(6, opens(media, "/new", O_WRONLY | O_CREAT | O_TRUNC));
+	return 0;
+}
+
+/* A kernel without Landlock: said once, and the rest is confined all the same. */
+static int
+check_without_landlock(void)
+{
+	STEP(1, complaints == 1);
+	STEP(2, opens(secret, "", O_RDONLY));
+	STEP(3, socket(AF_UNIX, SOCK_STREAM, 0) == -1 && errno == EPERM);
+	STEP(4, truncate(secret, 0) == -1 && errno == EPERM);
+	STEP(5, syscall(SYS_fork) == -1 && errno == EPERM);
+	return 0;
+}
+
 static int
 check_sockets(void)
 {
 	struct addrinfo *list = NULL;
+	int pair[2];
 	int fd;
 
 	STEP(1, socket(AF_UNIX, SOCK_STREAM, 0) == -1 && errno == EPERM);
@@ -156,6 +211,8 @@ check_sockets(void)
 	STEP(4, syscall(SYS_socket, (1UL << 32) | AF_UNIX, SOCK_STREAM, 0) == -1 && errno == EPERM);
 	STEP(5, (fd = socket(AF_INET, SOCK_STREAM, 0)) >= 0);
 	STEP(6, (fd = socket(AF_INET, SOCK_DGRAM, 0)) >= 0);
+	STEP(9, listen(fd, 1) == -1 && errno == EPERM);
+	STEP(10, socketpair(AF_UNIX, SOCK_DGRAM, 0, pair) == -1 && errno == EPERM);
 	STEP(7, (fd = socket(AF_NETLINK, SOCK_RAW, 0)) >= 0);
 	STEP(8, getaddrinfo("localhost", "554", NULL, &list) == 0);
 	freeaddrinfo(list);
@@ -216,6 +273,20 @@ files_are_out_of_reach(void **state)
 }
 
 static void
+files_are_not_changed(void **state)
+{
+	if (!has_landlock())
+		skip();
+	inside(check_changes);
+}
+
+static void
+it_degrades_without_landlock(void **state)
+{
+	inside_of(check_without_landlock, false);
+}
+
+static void
 local_sockets_are_out_of_reach(void **state)
 {
 	inside(check_sockets);
@@ -232,6 +303,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(files_are_out_of_reach),
+		cmocka_unit_test(files_are_not_changed),
+		cmocka_unit_test(it_degrades_without_landlock),
 		cmocka_unit_test(local_sockets_are_out_of_reach),
 		cmocka_unit_test(other_processes_are_out_of_reach),
 		cmocka_unit_test(it_can_still_crash),
