@@ -153,6 +153,16 @@ wait_to_retry(Camera *camera, int64_t deadline_us)
 	}
 }
 
+static int64_t
+retry_delay_us(Camera *camera, SourceResult result)
+{
+	if (result == SOURCE_WRONG && camera->second_chances == 0)
+		return ERROR_RETRY_US;
+	if (result == SOURCE_WRONG)
+		camera->second_chances--;
+	return backoff_next(&camera->backoff);
+}
+
 static void *
 run_camera(void *arg)
 {
@@ -180,9 +190,7 @@ run_camera(void *arg)
 			break;
 		camera_set_state(camera, result == SOURCE_WRONG ? CAMERA_ERROR : CAMERA_RECONNECTING,
 						 reason);
-		wait_to_retry(camera, clock_monotonic_us() + (result == SOURCE_WRONG
-														  ? ERROR_RETRY_US
-														  : backoff_next(&camera->backoff)));
+		wait_to_retry(camera, clock_monotonic_us() + retry_delay_us(camera, result));
 	}
 	end_recording(camera);
 	if (camera->stop && camera->announce && camera->state != CAMERA_FINISHED)

@@ -51,6 +51,7 @@ struct Camera
 	CameraPlan *plan;
 	char message[CAMERA_REASON]; /* that went with the state */
 	Backoff backoff;
+	int second_chances; /* attempts that come soon although the cause looks lasting */
 	Timeline timeline;
 	Sampler sampler;
 	Source *source;

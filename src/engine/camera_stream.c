@@ -13,6 +13,12 @@
 /* A stream this long without a break was good: the next retry comes soon. */
 #define GOOD_STREAM_US (30 * CLOCK_SECOND)
 
+/*
+ * A camera that starts up may answer for a while as if its stream did not exist,
+ * or its user.  Few enough not to be locked out for a wrong password.
+ */
+#define SECOND_CHANCES 3
+
 static int64_t
 stall_deadline(const Camera *camera)
 {
@@ -185,6 +191,7 @@ camera_play(Camera *camera, char reason[CAMERA_REASON])
 	if (!camera->fresh_session)
 	{
 		camera_cut(camera, true);
+		camera->second_chances = SECOND_CHANCES;
 		if (camera->last_frame_us - camera->running_since_us >= GOOD_STREAM_US)
 			backoff_reset(&camera->backoff);
 	}

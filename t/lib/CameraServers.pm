@@ -64,6 +64,7 @@ sub start
 sub said { return slurp_file($_[0]->{log}) }
 sub url { return $_[0]->{url} }
 sub pid { return $_[0]->{pid} }
+sub port { return $_[0]->{port} }
 
 # End it by a signal (default KILL, as a camera loses power) and reap it.
 sub stop
@@ -80,15 +81,17 @@ sub stop
 # a loop, as /camera.
 #   mount => 'stall-after=5'      options of the mount
 #   user => ..., password => ...  ask for them
+#   port => ..., path => ...      there, and not as /camera on a free port
 #   host => ...                   listen there and not on 127.0.0.1
 sub rtsp_camera
 {
 	my ($video, %options) = @_;
-	my $port = PostgreSQL::Test::Cluster::get_free_port();
+	my $port = $options{port} // PostgreSQL::Test::Cluster::get_free_port();
+	my $path = $options{path} // '/camera';
 	my $file = $video eq 'silent' || $video =~ m{^/} ? $video : media($video);
 	my $address = $options{host} // '127.0.0.1';
 	my $host = $address =~ /:/ ? "[$address]" : $address;
-	my $mount = join(',', "/camera=$file", $options{mount} // ());
+	my $mount = join(',', "$path=$file", $options{mount} // ());
 	my @command = (
 		'/usr/bin/python3', "$top/test/media/rtsp_camera.py",
 		'--host' => $address, '--port' => $port, '--mount' => $mount);
