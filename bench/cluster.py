@@ -23,7 +23,7 @@ class Cluster:
     Runs as postgres when this is root.  Needs `make install`.
     """
 
-    def __init__(self, settings=""):
+    def __init__(self, settings="", environment=None):
         self.bindir = subprocess.run([PG_CONFIG, "--bindir"], check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
         self.directory = tempfile.mkdtemp(prefix="cctv-bench.", dir="/var/tmp")
         self.user = None
@@ -35,6 +35,7 @@ class Cluster:
         self.log = os.path.join(self.directory, "log")
         self.port = free_port()
         self.settings = settings
+        self.environment = {**os.environ, **(environment or {})}
 
     def __enter__(self):
         try:
@@ -56,13 +57,27 @@ cctv.databases = '{DATABASE}'
 """
         with open(os.path.join(self.data, "postgresql.conf"), "a") as file:
             file.write(configuration)
-        self._server_program("pg_ctl", "-D", self.data, "-l", self.log, "-w", "start")
+        self.start()
         self.sql(f"create database {DATABASE}", "postgres")
         self.sql("create extension pg_cctv")
 
+    def start(self):
+        self._server_program("pg_ctl", "-D", self.data, "-l", self.log, "-w", "start")
+
+    def stop(self, mode="fast"):
+        self._server_program("pg_ctl", "-D", self.data, "-m", mode, "-w", "stop")
+
+    def postmaster(self):
+        """Its pid, or None."""
+        try:
+            with open(os.path.join(self.data, "postmaster.pid")) as file:
+                return int(file.readline())
+        except OSError:
+            return None
+
     def __exit__(self, *_):
-        if os.path.exists(os.path.join(self.data, "postmaster.pid")):
-            self._server_program("pg_ctl", "-D", self.data, "-m", "immediate", "-w", "stop")
+        if self.postmaster() is not None:
+            self.stop("immediate")
         shutil.rmtree(self.directory, ignore_errors=True)
 
     def _server_program(self, program, *arguments):
@@ -72,6 +87,7 @@ cctv.databases = '{DATABASE}'
             group=self.user,
             extra_groups=[] if self.user else None,
             cwd=self.directory,
+            env=self.environment,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE if program != "pg_ctl" else subprocess.DEVNULL,
             text=True,

@@ -59,8 +59,8 @@ class Process:
 class Cameras(Process):
     """An RTSP server; mounts are {name: file of build/media, with options}."""
 
-    def __init__(self, mounts):
-        command = ["/usr/bin/python3", os.path.join(ROOT, "test/media/rtsp_camera.py")]
+    def __init__(self, mounts, options=()):
+        command = ["/usr/bin/python3", os.path.join(ROOT, "test/media/rtsp_camera.py"), *options]
         for name, file in mounts.items():
             path = os.path.join(MEDIA, file)
             if not os.path.exists(path.split(",")[0]):
@@ -71,6 +71,7 @@ class Cameras(Process):
         if not line.startswith("listening on "):
             raise Problem("the RTSP server does not start; run scripts/setup")
         self.url = line.split()[-1]
+        self.port = int(self.url.rsplit(":", 1)[1])
         self.urls = [f"{self.url}/{name}" for name in mounts]
 
 
