@@ -60,14 +60,12 @@ select pg_temp.run(format('rmdir %s/dir.mp4', current_setting('regress.media')))
 -- Within the caller's rights, row by row.
 begin;
 create role regress_cctv_viewer;
-grant usage on schema cctv to regress_cctv_viewer;
-grant execute on function cctv.media(bigint, bigint, integer), cctv.media_sha256(bigint), cctv.verify(bigint) to regress_cctv_viewer;
+grant cctv_viewer to regress_cctv_viewer;
 set local role regress_cctv_viewer;
 select cctv.media(-1);
 reset role;
-grant select on cctv.recordings to regress_cctv_viewer;
-alter table cctv.recordings enable row level security;
-create policy only_one on cctv.recordings for select to regress_cctv_viewer using (recording_id = -2);
+select cctv.grant_camera(-1, 'regress_cctv_viewer');
+create policy only_one on cctv.recordings as restrictive for select to regress_cctv_viewer using (recording_id = -2);
 set local role regress_cctv_viewer;
 select convert_from(cctv.media(-2), 'UTF8');
 select cctv.media(-1);

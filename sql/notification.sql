@@ -22,10 +22,8 @@ select array(select jsonb_object_keys(cctv.notification_payload(n, 'id')::jsonb)
 
 -- Read by one, unread for the other.
 create role regress_guard;
-grant usage on schema cctv to regress_guard;
-grant select on cctv.notifications to regress_guard;
-grant select, insert on cctv.notification_reads to regress_guard;
-grant execute on function cctv.unread(integer), cctv.mark_read(bigint), cctv.mark_read() to regress_guard;
+grant cctv_viewer to regress_guard;
+select cctv.grant_all_cameras('regress_guard');
 select min(notification_id) as first from cctv.notifications \gset
 select cctv.mark_read(:first);
 select cctv.mark_read(:first);

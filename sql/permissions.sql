@@ -40,7 +40,8 @@ from pg_proc
 where pronamespace = 'cctv'::regnamespace and has_function_privilege('regress_cctv_nobody', oid, 'execute');
 
 -- A keeper of cameras moves credentials to a table that only the worker reads.
-grant select, insert, update on cctv.cameras to regress_cctv_keeper;
+grant cctv_operator to regress_cctv_keeper;
+grant insert on cctv.cameras to regress_cctv_keeper;
 set local role regress_cctv_keeper;
 insert into cctv.cameras (camera_id, name, url) values (-1, 'mine', 'rtsp://viewer:hunter2@192.0.2.7/');
 update cctv.cameras set detect_url = 'rtsp://viewer:hunter2@192.0.2.7/sub' where camera_id = -1;
@@ -57,7 +58,6 @@ select cctv.ingest('[]');
 select cctv.maintain();
 update cctv.cameras set enabled = true where camera_id = -1;
 insert into cctv.models (name) values ('mine');
-select count(*) >= 0 as reads_views from cctv.status;
 \set VERBOSITY terse
 -- The detail differs between versions.
 create role regress_cctv_more;

@@ -56,7 +56,7 @@ select n.nspname as public_schema, a.privilege_type
 from pg_namespace as n, aclexplode(coalesce(n.nspacl, acldefault('n', n.nspowner))) as a
 where n.nspname = 'cctv' and a.grantee = 0;
 
--- A security definer is never a superuser.
+-- A security definer is never a superuser, nor does a view show what one sees.
 select p.oid::regprocedure as superuser_definer
 from pg_proc as p
 	join pg_roles as r on r.oid = p.proowner
@@ -66,6 +66,7 @@ select c.oid::regclass as superuser_view
 from pg_class as c
 	join pg_roles as r on r.oid = c.relowner
 where c.relnamespace = 'cctv'::regnamespace and c.relkind in ('v', 'm') and r.rolsuper
+	and 'security_invoker=true' <> all (coalesce(c.reloptions, '{}'))
 order by 1;
 
 -- The worker's role.

@@ -144,20 +144,22 @@ isnt(sql_value($node, "select cctv.take_snapshot('porch', false)"), $snapshot, '
 
 # Who may see a camera's row may see its picture, and nobody else.
 my $granted = $node->safe_psql('postgres', <<'SQL');
-create role viewer;
-grant usage on schema cctv to viewer;
-grant execute on function cctv.live_frame(integer, boolean, integer) to viewer;
-grant select (camera_id, name, removed_at) on cctv.cameras to viewer;
-grant select (camera_id, engine, state) on cctv.camera_status to viewer;
-alter table cctv.cameras enable row level security;
-create policy worker on cctv.cameras to cctv_worker using (true);
-create policy gate_only on cctv.cameras for select to viewer using (name = 'gate');
+create role viewer in role cctv_viewer;
+create role operator in role cctv_operator;
+select cctv.grant_camera('gate', 'viewer');
+select cctv.grant_camera('gate', 'operator', 'operate');
+select cctv.grant_camera('porch', 'operator');
 SQL
 my $porch = sql_value($node, "select camera_id from cctv.cameras where name = 'porch'");
 fails("set role viewer; select cctv.live_frame($porch)", '42704', qr/camera $porch does not exist/, 'row security hides the camera');
-$node->safe_psql('postgres', "alter policy gate_only on cctv.cameras using (true)");
+$node->safe_psql('postgres', "select cctv.grant_camera('porch', 'viewer')");
 like(sql_value($node, "set role viewer; select length(cctv.live_frame($porch)) > 1000"), qr/^(SET\n)?t$/, 'or lets it be seen');
 fails("set role viewer; select cctv.take_snapshot($porch)", '42501', qr/permission denied for function/, 'each function has its own privilege');
+fails("set role operator; select cctv.take_snapshot($porch)", '42501', qr/permission denied to operate camera "porch"/, 'who may see a camera has no picture of it written');
+fails("set role operator; select cctv.snapshot_now($porch, true)", '42501', qr/permission denied to operate camera "porch"/, 'nor by another function');
+$node->safe_psql('postgres', "select cctv.grant_camera('porch', 'operator', 'operate')");
+like(sql_value($node, "set role operator; select cctv.take_snapshot($porch)"), qr{^(SET\n)?$porch/}, 'who may operate it does');
+is(sql_value($node, "set role operator; select cctv.probe('/dev/video0')") =~ /permission denied to read files and devices/ ? 'no' : 'yes', 'no', 'devices are the administrator\'s');
 
 # The stream is lost: no picture of the past is called live.
 $open->stop;

@@ -8,6 +8,7 @@
 #include "postgres.h"
 
 #include "access/detoast.h"
+#include "access.h"
 #include "access/htup_details.h"
 #include "catalog/pg_type.h"
 #include "compat.h"
@@ -16,6 +17,7 @@
 #include "guc.h"
 #include "miscadmin.h"
 #include "request.h"
+#include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
 #include "utils/tuplestore.h"
@@ -168,6 +170,22 @@ cctv_analyze(PG_FUNCTION_ARGS)
 
 /* ---- probe ---- */
 
+/*
+ * A file or a device of the server, as the engine understands addresses: what
+ * the server can read is not for everybody.
+ */
+static void
+check_address(const char *address)
+{
+	bool is_local = address[0] == '/' || pg_strncasecmp(address, "file:", 5) == 0 ||
+					address[strspn(address, "0123456789")] == '\0';
+
+	if (is_local && !has_privs_of_role(GetUserId(), get_role_oid("cctv_admin", false)))
+		ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+						errmsg("permission denied to read files and devices of the server"),
+						errhint("Members of cctv_admin may probe them.")));
+}
+
 /* probe(address text, username text, password text, time_limit interval) returns table(...) */
 Datum
 cctv_probe(PG_FUNCTION_ARGS)
@@ -183,6 +201,7 @@ cctv_probe(PG_FUNCTION_ARGS)
 	if (PG_ARGISNULL(0) || PG_ARGISNULL(3))
 		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 						errmsg("address and time_limit must not be null")));
+	check_address(text_to_cstring(PG_GETARG_TEXT_PP(0)));
 	seconds = interval_seconds(PG_GETARG_INTERVAL_P(3));
 	if (!(seconds >= 0.1 && seconds <= LONGEST_PROBE_MS / 1000))
 		ereport(ERROR,
@@ -281,12 +300,24 @@ cctv_live_frame(PG_FUNCTION_ARGS)
 	PG_RETURN_BYTEA_P(picture);
 }
 
-/* snapshot_now(camera integer, annotated boolean) returns jsonb */
+/*
+ * snapshot_now(camera integer, annotated boolean) returns jsonb: its row is
+ * stored with the rights of the worker, so that nobody can make one up.
+ */
 Datum
 cctv_snapshot_now(PG_FUNCTION_ARGS)
 {
-	PG_RETURN_JSONB_P(
-		ask_for_picture(CCTV_REQUEST_SNAPSHOT, PG_GETARG_INT32(0), PG_GETARG_BOOL(1), 0).json);
+	Oid types[2] = {INT4OID, JSONBOID};
+	Datum values[2];
+	bool isnull;
+	Jsonb *picture;
+
+	cctv_check_camera(PG_GETARG_INT32(0), "operate");
+	picture = ask_for_picture(CCTV_REQUEST_SNAPSHOT, PG_GETARG_INT32(0), PG_GETARG_BOOL(1), 0).json;
+	values[0] = PG_GETARG_DATUM(0);
+	values[1] = JsonbPGetDatum(picture);
+	cctv_call_as_worker("select cctv.keep_picture($1, $2)", false, 2, types, values, NULL, &isnull);
+	PG_RETURN_JSONB_P(picture);
 }
 
 /* ---- models ---- */

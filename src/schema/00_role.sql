@@ -1,4 +1,4 @@
--- pg_cctv: the role of the worker, and the schema.
+-- pg_cctv: roles, and the schema.
 \echo Use "CREATE EXTENSION pg_cctv" to load this file. \quit
 
 -- The worker connects as this role and never as a superuser.  CONNECTION LIMIT
@@ -49,6 +49,33 @@ begin
 				detail = 'Whoever can become cctv_worker can read the cameras'' passwords.',
 				hint = 'Revoke those memberships: \drg cctv_worker or \du cctv_worker lists them.';
 	end if;
+end
+$$;
+
+-- Roles for people, who are made members of them.  Roles are the cluster's: they
+-- stay when the extension goes, and other databases use them as well.
+do $$
+declare
+	needed record;
+begin
+	for needed in
+		select * from (values
+			('cctv_viewer', null, 'Members may see cameras of pg_cctv that are theirs or granted to them'),
+			('cctv_operator', 'cctv_viewer', 'Members may also operate them: start, stop, acknowledge, record, export'),
+			('cctv_admin', 'cctv_operator', 'Members may do everything in the extension pg_cctv, with every camera'))
+			as r (name, parent, description)
+	loop
+		if not exists (select from pg_catalog.pg_roles where rolname = needed.name) then
+			execute pg_catalog.format('create role %I nologin', needed.name);
+			execute pg_catalog.format('comment on role %I is %L', needed.name, needed.description);
+		end if;
+		if needed.parent is not null and not exists (
+			select from pg_catalog.pg_auth_members
+			where roleid = needed.parent::pg_catalog.regrole and member = needed.name::pg_catalog.regrole)
+		then
+			execute pg_catalog.format('grant %I to %I', needed.parent, needed.name);
+		end if;
+	end loop;
 end
 $$;
 

@@ -113,6 +113,7 @@ declare
 	main record;
 	sub record;
 begin
+	perform cctv.only_on(tg_relid, '{cctv.cameras}');
 	select * into main from cctv.split_url(new.url);
 	select * into sub from cctv.split_url(new.detect_url);
 	new.url := main.address;
@@ -123,6 +124,11 @@ begin
 		raise exception 'url and detect_url give different credentials for one host'
 			using errcode = 'invalid_parameter_value',
 				hint = 'Give the user name and the password in one of them, or the same in both.';
+	end if;
+	-- INSERT ... ON CONFLICT of a camera that exists comes to nothing, or to an
+	-- UPDATE.
+	if tg_op = 'INSERT' and exists (select from cctv.cameras as c where c.camera_id = new.camera_id) then
+		return new;
 	end if;
 	delete from cctv.camera_secrets as s
 		where s.camera_id = new.camera_id

@@ -258,7 +258,7 @@ declare
 	added integer;
 begin
 	insert into cctv.zones (camera_id, name, points, kind, direction)
-		values (cctv.camera_id(camera), add_zone.name, add_zone.points, add_zone.kind, add_zone.direction)
+		values (cctv.checked_camera(camera, 'manage'), add_zone.name, add_zone.points, add_zone.kind, add_zone.direction)
 		returning zone_id into added;
 	return added;
 end
@@ -287,7 +287,7 @@ create function cctv.remove_zone(camera integer, name text) returns void
 	set search_path = pg_catalog, pg_temp
 	as $$
 begin
-	delete from cctv.zones as z where z.zone_id = cctv.zone_id(cctv.camera_id(camera), remove_zone.name);
+	delete from cctv.zones as z where z.zone_id = cctv.zone_id(cctv.checked_camera(camera, 'manage'), remove_zone.name);
 end
 $$;
 comment on function cctv.remove_zone(integer, text) is 'Removes a zone that no rule uses';

@@ -160,7 +160,7 @@ comment on column cctv.state_change.message is 'Why, in words';
 comment on column cctv.state_change.at is 'When it changed';
 
 -- What cctv_camera_state carries about a change.
-create function cctv.state_payload(event cctv.camera_events, detail text default current_setting('cctv.notify_detail', true))
+create function cctv.state_payload(event cctv.camera_events, detail text default cctv.notify_detail())
 	returns text
 	language sql stable
 	set search_path = pg_catalog, pg_temp

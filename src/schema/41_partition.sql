@@ -39,6 +39,8 @@ begin
 	end if;
 	execute format('create table cctv.%I (like cctv.detections including all excluding comments, '
 		'primary key (camera_id, at, track_id))', partition);
+	-- It is read through its parent, whose policies hold then.
+	execute format('alter table cctv.%I enable row level security', partition);
 	execute format('comment on table cctv.%I is %L', partition, 'Detections of ' || day || ' (UTC)');
 	execute format('alter table cctv.detections attach partition cctv.%I for values from (%L) to (%L)',
 		partition, cctv.day_start(day), cctv.day_start(day + 1));
@@ -164,6 +166,7 @@ declare
 	oldest date;
 	camera cctv.cameras;
 begin
+	perform cctv.only_worker();
 	for i in 0 .. days_ahead loop
 		begin
 			perform cctv.make_partition(today + i);

@@ -15,7 +15,7 @@ comment on function cctv.alert_type(text) is 'Type of the alert that an object o
 
 -- What cctv_alert carries about an alert.  Lengths are bounded by the tables,
 -- so it stays below the 8000 bytes of a notification.
-create function cctv.alert_payload(alert cctv.alerts, detail text default current_setting('cctv.notify_detail', true))
+create function cctv.alert_payload(alert cctv.alerts, detail text default cctv.notify_detail())
 	returns text
 	language sql stable
 	set search_path = pg_catalog, pg_temp

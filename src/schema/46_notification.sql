@@ -21,7 +21,7 @@ comment on column cctv.notifications.notification_id is 'Key';
 comment on column cctv.notifications.at is 'When it was raised';
 comment on column cctv.notifications.kind is 'info, success, warning or error';
 comment on column cctv.notifications.topic is
-	'What it is about, in a word for programs: camera_lost, camera_found, recording_started, recording_stopped, recording_failed, low_disk, media_missing, media_found, alert';
+	'What it is about, in a word for programs: camera_lost, camera_found, recording_started, recording_stopped, recording_failed, low_disk, media_missing, media_found, notify_detail, alert';
 comment on column cctv.notifications.camera_id is 'Camera, when it is about one';
 comment on column cctv.notifications.alert_id is 'Alert, when it is about one';
 comment on column cctv.notifications.message is 'What there is to say';
@@ -42,7 +42,7 @@ comment on column cctv.notification_reads.read_at is 'When it said so';
 -- What cctv_notification carries.
 create function cctv.notification_payload(
 	notification cctv.notifications,
-	detail text default current_setting('cctv.notify_detail', true)) returns text
+	detail text default cctv.notify_detail()) returns text
 	language sql stable
 	set search_path = pg_catalog, pg_temp
 	set timezone = 'UTC'

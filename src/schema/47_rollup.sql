@@ -25,8 +25,10 @@ comment on column cctv.alerts_hourly.label is 'What the object is';
 comment on column cctv.alerts_hourly.alerts is 'How many';
 comment on column cctv.alerts_hourly.upto_seq is 'Number of the newest event that was counted with them';
 
+-- Security definer: a role that sees some cameras must know how far all are
+-- counted.  The number is one that every event carries.
 create function cctv.rolled_up() returns bigint
-	language sql stable
+	language sql stable security definer
 	set search_path = pg_catalog, pg_temp
 	as $$ select coalesce((select max(h.upto_seq) from cctv.alerts_hourly as h), 0) $$;
 comment on function cctv.rolled_up() is 'Number of the newest event that is in the roll-ups';

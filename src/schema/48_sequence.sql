@@ -51,6 +51,7 @@ create function cctv.number_event() returns trigger
 	set search_path = pg_catalog, pg_temp
 	as $$
 begin
+	perform cctv.only_on(tg_relid, '{cctv.alerts,cctv.camera_events}');
 	-- A reader must not see a number that a crash then gives to another event.
 	if current_setting('synchronous_commit') = 'off' then
 		perform set_config('synchronous_commit', 'local', true);

@@ -419,6 +419,7 @@ declare
 	parts cctv.session_part[];
 	announced bigint := 0;
 begin
+	perform cctv.only_worker();
 	select * into batch from cctv.read_lines(events);
 	parts := cctv.session_parts(batch.lines);
 	lines := cctv.new_lines(batch.lines, parts);

@@ -197,7 +197,7 @@ comment on function cctv.store_recordings(cctv.event_line[], boolean) is
 -- row.  Its path is one that no picture of a track has, and its row is new, so
 -- whoever may call this can claim nothing else.
 create function cctv.keep_picture(camera integer, picture jsonb) returns bigint
-	language plpgsql security definer
+	language plpgsql
 	set search_path = pg_catalog, pg_temp
 	as $$
 declare
@@ -205,8 +205,16 @@ declare
 	file record;
 	id bigint;
 begin
+	if path is null then
+		return null;
+	end if;
+	-- What the engine says is checked: a path is used by others.
+	if path !~ ('^' || camera || '/[0-9]{4}-[0-9]{2}-[0-9]{2}/[0-9]{6}\.[0-9]{3}-0\.jpg$') then
+		raise exception 'an engine of pg_cctv sent an answer that makes no sense'
+			using errcode = 'protocol_violation';
+	end if;
 	select * into file from cctv.media_stat(path);
-	if path !~ ('^' || camera || '/[0-9]{4}-[0-9]{2}-[0-9]{2}/[0-9]{6}\.[0-9]{3}-0\.jpg$') or file.bytes is null then
+	if file.bytes is null then
 		raise exception 'there is no picture "%" of camera %', path, camera
 			using errcode = 'invalid_parameter_value';
 	end if;

@@ -58,7 +58,7 @@ create function cctv.note_deletions(gone cctv.recordings[], why text) returns vo
 	insert into cctv.media_deletions (recording_id, camera_id, camera, kind, reason, path, started_at, ended_at, bytes,
 			why, deleted_by)
 		select r.recording_id, r.camera_id, c.name, r.kind, r.reason, r.path, r.started_at, r.ended_at, r.bytes,
-			note_deletions.why, quote_ident(session_user)::regrole
+			note_deletions.why, cctv.caller()
 		from unnest(gone) as r
 			left join cctv.cameras as c using (camera_id)
 		order by r.recording_id
@@ -75,6 +75,7 @@ create function cctv.recordings_deleted() returns trigger
 declare
 	guarded bigint := (select min(g.recording_id) from gone as g where g.protected);
 begin
+	perform cctv.only_on(tg_relid, '{cctv.recordings}');
 	if guarded is not null then
 		raise exception 'recording % is protected', guarded
 			using errcode = 'object_not_in_prerequisite_state',
@@ -156,6 +157,7 @@ create function cctv.alerts_leave_evidence() returns trigger
 	set search_path = pg_catalog, pg_temp
 	as $$
 begin
+	perform cctv.only_on(tg_relid, '{cctv.alerts}');
 	update cctv.recordings as r set evidence = true
 		where not r.evidence
 			and r.recording_id in (select cctv.recordings_of((select array_agg(g::cctv.alerts) from gone as g)));

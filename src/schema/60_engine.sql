@@ -125,6 +125,7 @@ create function cctv.assign_engines(per_engine integer, notify boolean default t
 declare
 	desired integer[] := cctv.desired_cameras();
 begin
+	perform cctv.only_worker();
 	if per_engine is null or per_engine < 1 then
 		raise exception 'an engine needs at least one camera'
 			using errcode = 'invalid_parameter_value';
@@ -174,6 +175,7 @@ create function cctv.next_look() returns timestamptz
 	language sql stable security definer
 	set search_path = pg_catalog, pg_temp
 	as $$
+	select cctv.only_worker();
 	select min(cctv.schedule_edge(s, cctv.zone_of(s, s.camera_id), now()))
 	from cctv.schedules as s
 		join cctv.cameras as c using (camera_id)
@@ -188,6 +190,7 @@ create function cctv.desired_state(engine integer) returns jsonb
 	set search_path = pg_catalog, pg_temp
 	set timezone = 'UTC'
 	as $$
+	select cctv.only_worker();
 	with mine as materialized (
 		select c.*, secret.username, secret.password, main.username as record_username,
 			main.password as record_password, wish.mode, wish.scheduled, window_.alert_from, window_.alert_until
@@ -243,6 +246,7 @@ create function cctv.engine_lost(engine integer, reason text, notify boolean def
 declare
 	lost integer[];
 begin
+	perform cctv.only_worker();
 	select array_agg(s.camera_id order by s.camera_id) into lost
 		from cctv.camera_status as s
 		where s.engine = engine_lost.engine and s.state not in ('stopped', 'finished');
@@ -264,6 +268,7 @@ create function cctv.quarantine(camera_id integer, reason text, notify boolean d
 	set search_path = pg_catalog, pg_temp
 	as $$
 begin
+	perform cctv.only_worker();
 	update cctv.camera_status as s set quarantined = true, engine = null
 		where s.camera_id = quarantine.camera_id;
 	if not found then
@@ -285,6 +290,7 @@ create function cctv.worker_started(pid integer, notify boolean default true) re
 declare
 	interrupted integer[];
 begin
+	perform cctv.only_worker();
 	delete from cctv.engine_status;
 	perform cctv.end_sessions(array_agg(s.session))
 		from cctv.sessions as s

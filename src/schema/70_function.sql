@@ -105,7 +105,7 @@ begin
 	perform cctv.require_worker();
 	update cctv.cameras as c
 		set enabled = true, run = case when c.enabled then c.run + 1 else c.run end
-		where c.camera_id = cctv.camera_id(camera)
+		where c.camera_id = cctv.checked_camera(camera, 'operate')
 			and (not c.enabled or exists (
 				select from cctv.camera_status as s
 				where s.camera_id = c.camera_id and s.finished_run = c.run));
@@ -121,7 +121,7 @@ create function cctv.stop(camera integer) returns void
 begin
 	perform cctv.require_worker();
 	update cctv.cameras as c set enabled = false
-		where c.camera_id = cctv.camera_id(camera) and c.enabled;
+		where c.camera_id = cctv.checked_camera(camera, 'operate') and c.enabled;
 end
 $$;
 comment on function cctv.stop(integer) is 'Stops a camera';
@@ -142,7 +142,7 @@ begin
 			models = coalesce(set_detection.models, c.models),
 			labels = coalesce(set_detection.labels, c.labels),
 			min_confidence = coalesce(set_detection.min_confidence, c.min_confidence)
-		where c.camera_id = cctv.camera_id(camera);
+		where c.camera_id = cctv.checked_camera(camera, 'manage');
 end
 $$;
 comment on function cctv.set_detection(integer, boolean, text[], text[], real) is
@@ -155,7 +155,7 @@ create function cctv.set_fps(camera integer, fps real) returns void
 begin
 	perform cctv.require_worker();
 	update cctv.cameras as c set detect_fps = fps
-		where c.camera_id = cctv.camera_id(camera);
+		where c.camera_id = cctv.checked_camera(camera, 'manage');
 end
 $$;
 comment on function cctv.set_fps(integer, real) is 'Sets how many frames a second are analysed';
@@ -168,6 +168,9 @@ create function cctv.remove_camera(camera integer, keep_history boolean default 
 	set search_path = pg_catalog, pg_temp
 	as $$
 begin
+	if camera not in (select cctv.my_cameras('manage')) then
+		perform cctv.checked_camera(camera, 'manage');
+	end if;
 	update cctv.cameras as c
 		set removed_at = coalesce(c.removed_at, clock_timestamp()), enabled = false, purge = not keep_history
 		where c.camera_id = camera;

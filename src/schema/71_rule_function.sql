@@ -8,6 +8,7 @@ create function cctv.default_rules(camera integer) returns setof cctv.alert_rule
 declare
 	names text;
 begin
+	perform cctv.checked_camera(camera, 'manage');
 	return query
 		insert into cctv.alert_rules (name, camera_id, source, alert_type, severity, labels, min_confidence, min_dwell,
 				cooldown)
@@ -58,7 +59,7 @@ declare
 	added integer;
 begin
 	if camera is not null then
-		of_camera := cctv.camera_id(camera);
+		of_camera := cctv.checked_camera(cctv.camera_id(camera), 'manage');
 	elsif zone is not null or line is not null then
 		raise exception 'a zone or line is of one camera'
 			using errcode = 'invalid_parameter_value',
@@ -85,6 +86,11 @@ create function cctv.remove_rule(rule integer) returns void
 begin
 	delete from cctv.alert_rules as r where r.rule_id = rule;
 	if not found then
+		if exists (select from cctv.alert_rules as r where r.rule_id = rule) then
+			raise exception 'permission denied to remove rule %', rule
+				using errcode = 'insufficient_privilege',
+					hint = 'The owner of its camera and the members of cctv_admin may; one of every camera is of cctv_admin.';
+		end if;
 		raise exception 'rule % does not exist', rule
 			using errcode = 'undefined_object',
 				hint = 'See them with: select * from cctv.alert_rules.';
@@ -102,15 +108,45 @@ begin
 	update cctv.alerts as a
 		set acknowledged_at = now(), acknowledged_by = quote_ident(current_user)::regrole, note = acknowledge.note
 		where a.alert_id = acknowledge.alert_id and a.acknowledged_at is null;
-	if not found and not exists (select from cctv.alerts as a where a.alert_id = acknowledge.alert_id) then
+	if found then
+		return true;
+	end if;
+	perform cctv.checked_camera(a.camera_id, 'operate') from cctv.alerts as a where a.alert_id = acknowledge.alert_id;
+	if not found then
 		raise exception 'alert % does not exist', acknowledge.alert_id
 			using errcode = 'undefined_object';
 	end if;
-	return found;
+	return false;
 end
 $$;
 comment on function cctv.acknowledge(bigint, text) is
 	'Notes who has seen an alert, when, and what they say; false when somebody had before, which stays';
+
+-- An operator may update these columns by themselves: for them it is all the
+-- same who they say they are, and when.  It fires for no update of the worker's.
+create function cctv.alert_acknowledged() returns trigger
+	language plpgsql
+	set search_path = pg_catalog, pg_temp
+	as $$
+begin
+	if pg_has_role('cctv_admin', 'usage') then
+		return new;
+	end if;
+	if old.acknowledged_at is not null then
+		raise exception 'alert % has been acknowledged before', old.alert_id
+			using errcode = 'object_not_in_prerequisite_state',
+				detail = format('By %s, %s.', old.acknowledged_by, old.acknowledged_at);
+	end if;
+	new.acknowledged_at := now();
+	new.acknowledged_by := quote_ident(current_user)::regrole;
+	return new;
+end
+$$;
+comment on function cctv.alert_acknowledged() is 'Trigger: an alert is acknowledged once, now, by who does it';
+
+create trigger alert_acknowledged before update of acknowledged_at, acknowledged_by, note on cctv.alerts
+	for each row execute function cctv.alert_acknowledged();
+comment on trigger alert_acknowledged on cctv.alerts is 'An alert is acknowledged once, now, by who does it';
 
 -- What a rule would have raised, or raised, between two times.  It reads history
 -- a few minutes at a time and carries along what the running system would

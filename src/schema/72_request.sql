@@ -31,27 +31,12 @@ create function cctv.snapshot_now(camera integer, annotated boolean) returns jso
 	set search_path = pg_catalog, pg_temp
 	as 'MODULE_PATHNAME', 'cctv_snapshot_now';
 comment on function cctv.snapshot_now(integer, boolean) is
-	'Has a picture of a running camera written: path, at, width, height and bytes';
+	'Has a picture of a running camera written, and stores its row: path, at, width, height and bytes';
 
--- What the engine says is checked: a path is used by others.
 create function cctv.take_snapshot(camera integer, annotated boolean default true) returns text
-	language plpgsql volatile
+	language sql volatile
 	set search_path = pg_catalog, pg_temp
-	as $$
-declare
-	picture jsonb := cctv.snapshot_now(camera, annotated);
-	path text := picture ->> 'path';
-begin
-	if path !~ ('^' || camera || '/[0-9]{4}-[0-9]{2}-[0-9]{2}/[0-9]{6}\.[0-9]{3}-0\.jpg$') then
-		raise exception 'an engine of pg_cctv sent an answer that makes no sense'
-			using errcode = 'protocol_violation';
-	end if;
-	if path is not null then
-		perform cctv.keep_picture(camera, picture);
-	end if;
-	return path;
-end
-$$;
+	as $$ select cctv.snapshot_now(camera, annotated) ->> 'path' $$;
 comment on function cctv.take_snapshot(integer, boolean) is
 	'Writes the newest picture of a running camera; returns its path, relative to cctv.media_dir';
 

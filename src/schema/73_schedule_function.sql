@@ -118,7 +118,7 @@ begin
 		raise notice 'the camera will not run before it is started'
 			using hint = 'Start it once with cctv.start(); from then on it runs when its schedules say so.';
 	end if;
-	return cctv.add_schedule(cctv.camera_id(camera), null, action, days, starts, ends, time_zone, first_day,
+	return cctv.add_schedule(cctv.checked_camera(camera, 'manage'), null, action, days, starts, ends, time_zone, first_day,
 		last_day, except_days);
 end
 $$;
@@ -170,6 +170,11 @@ create function cctv.unschedule(schedule integer) returns void
 begin
 	delete from cctv.schedules as s where s.schedule_id = schedule;
 	if not found then
+		if exists (select from cctv.schedules as s where s.schedule_id = schedule) then
+			raise exception 'permission denied to remove schedule %', schedule
+				using errcode = 'insufficient_privilege',
+					hint = 'The owner of its camera and the members of cctv_admin may.';
+		end if;
 		raise exception 'schedule % does not exist', schedule
 			using errcode = 'undefined_object',
 				hint = 'See them with: select * from cctv.schedules.';
@@ -185,7 +190,7 @@ create function cctv.unschedule(camera text, action text) returns bigint
 declare
 	n bigint;
 begin
-	delete from cctv.schedules as s where s.camera_id = cctv.camera_id(camera) and s.action = unschedule.action;
+	delete from cctv.schedules as s where s.camera_id = cctv.checked_camera(cctv.camera_id(camera), 'manage') and s.action = unschedule.action;
 	get diagnostics n = row_count;
 	return n;
 end

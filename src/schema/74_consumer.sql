@@ -53,6 +53,7 @@ create table cctv.consumers (
 	min_severity text not null default 'info',
 	created_at timestamptz not null default now(),
 	updated_at timestamptz not null default now(),
+	owner regrole not null default quote_ident(current_user)::regrole,
 	constraint consumer_of_1_to_128_characters check (consumer ~ '^[^[:cntrl:]]{1,128}$'),
 	constraint position_from_0 check (position >= 0),
 	constraint min_severity_is_info_warning_or_critical check (min_severity in ('info', 'warning', 'critical'))
@@ -65,6 +66,7 @@ comment on column cctv.consumers.types is 'Only alerts of these types, and chang
 comment on column cctv.consumers.min_severity is 'Only events at least this severe: info, warning or critical';
 comment on column cctv.consumers.created_at is 'When it was created';
 comment on column cctv.consumers.updated_at is 'When its position last changed';
+comment on column cctv.consumers.owner is 'Role that created it: its members, and cctv_admin, use it';
 
 create function cctv.severity_rank(severity text) returns integer
 	language sql immutable parallel safe

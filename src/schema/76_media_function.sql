@@ -7,7 +7,7 @@ create function cctv.start_recording(camera integer) returns void
 begin
 	perform cctv.require_worker();
 	update cctv.cameras as c set record_manual = true
-		where c.camera_id = cctv.camera_id(camera) and not c.record_manual;
+		where c.camera_id = cctv.checked_camera(camera, 'operate') and not c.record_manual;
 end
 $$;
 comment on function cctv.start_recording(integer) is
@@ -27,7 +27,7 @@ create function cctv.stop_recording(camera integer) returns void
 begin
 	perform cctv.require_worker();
 	update cctv.cameras as c set record_manual = false
-		where c.camera_id = cctv.camera_id(camera) and c.record_manual;
+		where c.camera_id = cctv.checked_camera(camera, 'operate') and c.record_manual;
 end
 $$;
 comment on function cctv.stop_recording(integer) is
@@ -47,6 +47,7 @@ create function cctv.protect(recording bigint) returns void
 begin
 	update cctv.recordings as r set protected = true where r.recording_id = recording;
 	if not found then
+		perform cctv.checked_camera(r.camera_id, 'operate') from cctv.recordings as r where r.recording_id = recording;
 		raise exception 'recording % does not exist', recording
 			using errcode = 'undefined_object';
 	end if;
@@ -61,6 +62,7 @@ create function cctv.unprotect(recording bigint) returns void
 begin
 	update cctv.recordings as r set protected = false where r.recording_id = recording;
 	if not found then
+		perform cctv.checked_camera(r.camera_id, 'operate') from cctv.recordings as r where r.recording_id = recording;
 		raise exception 'recording % does not exist', recording
 			using errcode = 'undefined_object';
 	end if;

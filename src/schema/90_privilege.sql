@@ -14,11 +14,6 @@ alter table cctv.alerts owner to cctv_worker;
 grant select, delete on cctv.cameras to cctv_worker;
 grant select on cctv.models to cctv_worker;
 
--- Views show what their owner may see: never a superuser.
-alter view cctv.status owner to cctv_worker;
-alter view cctv.v_camera_health owner to cctv_worker;
-alter view cctv.v_alerts owner to cctv_worker;
-
 -- Security definer, so that it makes no difference who calls them.
 alter function cctv.camera_credentials() owner to cctv_worker;
 alter function cctv.ingest(jsonb, boolean) owner to cctv_worker;

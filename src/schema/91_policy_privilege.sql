@@ -8,12 +8,10 @@ alter table cctv.rule_cooldown owner to cctv_worker;
 alter table cctv.rule_window owner to cctv_worker;
 alter table cctv.alert_zones owner to cctv_worker;
 alter table cctv.alerts_hourly owner to cctv_worker;
-alter view cctv.v_alert_zones owner to cctv_worker;
-alter view cctv.v_alerts_hourly owner to cctv_worker;
 alter function cctv.number_event() owner to cctv_worker;
 alter function cctv.next_look() owner to cctv_worker;
+alter function cctv.rolled_up() owner to cctv_worker;
 grant select on cctv.zones, cctv.alert_rules, cctv.schedules, cctv.consumers to cctv_worker;
-alter view cctv.v_consumers owner to cctv_worker;
 grant execute on function
 	cctv.parse_cron(text),
 	cctv.parse_cron_field(text, text, integer, integer, text[]),

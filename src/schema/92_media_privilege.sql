@@ -4,11 +4,7 @@ alter table cctv.recordings owner to cctv_worker;
 alter table cctv.recording_status owner to cctv_worker;
 alter table cctv.media_deletions owner to cctv_worker;
 alter table cctv.media_status owner to cctv_worker;
-alter view cctv.v_recordings owner to cctv_worker;
-alter view cctv.v_storage owner to cctv_worker;
-alter view cctv.storage owner to cctv_worker;
 alter function cctv.recordings_deleted() owner to cctv_worker;
-alter function cctv.keep_picture(integer, jsonb) owner to cctv_worker;
 alter function cctv.alerts_leave_evidence() owner to cctv_worker;
 grant execute on function
 	cctv.media_stat(text),
@@ -18,6 +14,7 @@ grant execute on function
 	cctv.media_space(),
 	cctv.recording_wish(cctv.cameras),
 	cctv.record_alerts(cctv.alerts[]),
+	cctv.keep_picture(integer, jsonb),
 	cctv.store_pictures(cctv.event_line[]),
 	cctv.store_segments(cctv.event_line[]),
 	cctv.announce_recording(integer, text, text, boolean),
