@@ -266,6 +266,7 @@ take_snapshot(Analysis *analysis, const CameraPlan *plan, const Job *job, const 
 	if (snapshot.score < reported->score * BETTER_PICTURE)
 		return;
 	memcpy(snapshot.path, reported->picture, sizeof(snapshot.path));
+	caption_camera(plan->config->name, analysis->camera_id, snapshot.camera);
 	if (analysis->unpaced)
 		snapshot_queue_write_now(analysis->snapshots, &snapshot, analysis->events);
 	/* What has been given up is made up for by the next frame. */
@@ -335,6 +336,7 @@ show_tracks(Analysis *analysis, const Job *job)
 		if (tracks[i].state != TRACK_CONFIRMED || (!tracks[i].seen && !tracks[i].stationary))
 			continue;
 		objects[n].box = tracks[i].box;
+		objects[n].speed = tracks[i].speed;
 		snprintf(objects[n].caption, sizeof(objects[n].caption), "%s %d%%",
 				 track_label(analysis->plan, &tracks[i]),
 				 (int) (tracks[i].confidence * 100 + 0.5f));

@@ -60,7 +60,12 @@ camera_set_state(Camera *camera, CameraState state, const char *message)
 void
 camera_report(Camera *camera, int64_t at_us)
 {
-	camera_stats_tell(&camera->stats, &camera->counters, camera->reconnects, camera->events, at_us);
+	EventPublish publish = {.state = PUBLISH_OFF};
+
+	if (camera->publisher != NULL)
+		publisher_status(camera->publisher, &publish);
+	camera_stats_tell(&camera->stats, &camera->counters, camera->reconnects, &publish,
+					  camera->events, at_us);
 }
 
 void
@@ -126,10 +131,13 @@ camera_replan(Camera *camera)
 	analysis_configure(camera->analysis, plan, camera_stream_now(camera));
 	camera_plan_unref(camera->plan);
 	camera->plan = plan;
+	live_set_name(camera->live, plan->config->name);
 	/* What nobody looks for any more is over. */
 	if ((detected && !plan->config->detect) || (looked && !camera_looks(camera)))
 		camera_cut(camera, false);
 	follow_recording(camera);
+	if (camera->publisher != NULL)
+		publisher_configure(camera->publisher, plan->config);
 }
 
 static void
@@ -173,6 +181,8 @@ run_camera(void *arg)
 	/* Here, as it may wait for room in the queue: the control thread never does. */
 	event_state(camera->events, camera_stream_now(camera), CAMERA_STARTING, "");
 	follow_recording(camera);
+	if (camera->publisher != NULL)
+		publisher_configure(camera->publisher, camera->plan->config);
 	while (!camera->stop)
 	{
 		SourceResult result;
@@ -192,6 +202,7 @@ run_camera(void *arg)
 						 reason);
 		wait_to_retry(camera, clock_monotonic_us() + retry_delay_us(camera, result));
 	}
+	publisher_stop(camera->publisher);
 	end_recording(camera);
 	if (camera->stop && camera->announce && camera->state != CAMERA_FINISHED)
 		camera_set_state(camera, CAMERA_STOPPED, "");
@@ -223,6 +234,15 @@ make_parts(Camera *camera)
 	if (camera->live == NULL)
 		return false;
 	live_set_events(camera->live, camera->events);
+	live_set_name(camera->live, camera->plan->config->name);
+	/* A file played as fast as possible outruns any viewer. */
+	if (!camera->unpaced)
+	{
+		camera->publisher =
+			publisher_create(camera->id, camera->live, &camera->world->stall_timeout_us);
+		if (camera->publisher == NULL)
+			return false;
+	}
 	camera->analysis =
 		analysis_create(camera->id, camera->plan, camera->events, camera->world->pool,
 						camera->world->snapshots, camera->live, &camera->counters);
@@ -234,6 +254,7 @@ free_parts(Camera *camera)
 {
 	analysis_free(camera->analysis);
 	end_recording(camera);
+	publisher_free(camera->publisher);
 	live_leave(camera->live);
 	event_stream_free(camera->events);
 	av_frame_free(&camera->frame);

@@ -15,6 +15,7 @@
 #include "counters.h"
 #include "decode.h"
 #include "main_stream.h"
+#include "publisher.h"
 #include "sampler.h"
 #include "source.h"
 #include "timeline.h"
@@ -31,6 +32,7 @@ struct Camera
 	Analysis *analysis;
 	Live *live;
 	Recording *recording; /* NULL: nothing is ever recorded */
+	Publisher *publisher; /* NULL: nothing is ever published */
 	Counters counters;
 	pthread_t thread;
 	atomic_bool stop;

@@ -133,12 +133,14 @@ wants_pictures(Camera *camera, const AVPacket *packet)
 	return false;
 }
 
-/* Record a packet, decode it, or both. */
+/* Record a packet, publish it, decode it: whatever is wanted. */
 void
 camera_take_packet(Camera *camera, AVPacket *packet)
 {
 	if (camera_records_itself(camera))
 		recording_packet(camera->recording, camera->source, packet);
+	if (camera->publisher != NULL)
+		publisher_packet(camera->publisher, camera->source, packet);
 	if (source_packet_kind(camera->source, packet) != PACKET_VIDEO)
 		return;
 	camera->counters.packets++;

@@ -50,8 +50,8 @@ follow_session(CameraStats *stats, uint64_t packets, const EventStats *now)
 }
 
 void
-camera_stats_tell(CameraStats *stats, const Counters *counters, int reconnects, EventStream *events,
-				  int64_t at_us)
+camera_stats_tell(CameraStats *stats, const Counters *counters, int reconnects,
+				  const EventPublish *publish, EventStream *events, int64_t at_us)
 {
 	int64_t now_us = clock_monotonic_us();
 	uint64_t packets = counters->packets;
@@ -63,7 +63,8 @@ camera_stats_tell(CameraStats *stats, const Counters *counters, int reconnects, 
 					  .analysed = counters->analysed,
 					  .skipped = counters->skipped,
 					  .inferences = counters->inferences,
-					  .reconnects = reconnects};
+					  .reconnects = reconnects,
+					  .publish = *publish};
 
 	follow_session(stats, packets, &now);
 	if (seconds > 0)

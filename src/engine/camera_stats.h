@@ -35,6 +35,6 @@ extern void camera_stats_picture(CameraStats *stats, int width, int height, cons
 
 /* Tell the counters of the session, which may have begun anew, at this stream time. */
 extern void camera_stats_tell(CameraStats *stats, const Counters *counters, int reconnects,
-							  EventStream *events, int64_t at_us);
+							  const EventPublish *publish, EventStream *events, int64_t at_us);
 
 #endif /* CCTV_CAMERA_STATS_H */

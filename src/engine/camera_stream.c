@@ -101,12 +101,14 @@ begin_stream(Camera *camera)
 	reset_counters(&camera->counters);
 }
 
-/* Returns false when out of memory. */
+/* Who copies packets learns what they are.  Returns false when out of memory. */
 static bool
-connect_recording(Camera *camera)
+connect_readers(Camera *camera)
 {
 	Timeline frames = camera->timeline;
 
+	if (camera->publisher != NULL && publisher_connect(camera->publisher, camera->source) != 0)
+		return false;
 	if (!camera_records_itself(camera))
 		return true;
 	timeline_restart(&frames);
@@ -130,7 +132,7 @@ open_stream(Camera *camera, char reason[CAMERA_REASON])
 		return result;
 	camera->blind = false;
 	camera->decoder = decoder_open(source_video(camera->source), reason, CAMERA_REASON);
-	if (camera->decoder != NULL && connect_recording(camera))
+	if (camera->decoder != NULL && connect_readers(camera))
 		return SOURCE_OK;
 	if (camera->decoder != NULL)
 		snprintf(reason, CAMERA_REASON, "out of memory");

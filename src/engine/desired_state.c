@@ -20,6 +20,7 @@
 #include "url.h"
 
 #define MAX_NAME 255
+#define MAX_CAMERA_NAME 512 /* 128 characters */
 #define MAX_LABEL 63
 #define MAX_URL 4096
 #define MAX_PATH 4096
@@ -454,6 +455,30 @@ read_recording(Reader *reader, RecordSettings *record)
 	record->alert_until_us = read_time(reader, "record_alert_until");
 }
 
+/* The credentials in the URL count if the fields have none. */
+static void
+read_publishing(Reader *reader, CameraConfig *camera)
+{
+	char *url = read_string(reader, "publish_url", MAX_URL, NULL);
+	char *username = NULL;
+	char *password = NULL;
+
+	camera->publish_username = read_string(reader, "publish_username", MAX_NAME, NULL);
+	camera->publish_password = read_string(reader, "publish_password", MAX_NAME, NULL);
+	camera->publish_annotated = read_bool(reader, "publish_annotated", true);
+	if (url != NULL && !url_take_credentials(url, &camera->publish_url, &username, &password))
+		complain(reader, "out of memory");
+	if (camera->publish_username == NULL && camera->publish_password == NULL)
+	{
+		camera->publish_username = username;
+		camera->publish_password = password;
+		username = password = NULL;
+	}
+	free(username);
+	free(password);
+	free(url);
+}
+
 /* NULL, with a log line, when it is not even known which camera is meant. */
 static CameraConfig *
 read_camera(json_t *object)
@@ -472,12 +497,14 @@ read_camera(json_t *object)
 		free(camera);
 		return NULL;
 	}
+	camera->name = read_string(&reader, "name", MAX_CAMERA_NAME, NULL);
 	read_stream(&reader, camera);
 	read_detection(&reader, camera);
 	read_polygons(&reader, "masks", &camera->masks);
 	read_polygons(&reader, "privacy", &camera->privacy);
 	read_polygons(&reader, "watched", &camera->watched);
 	read_recording(&reader, &camera->record);
+	read_publishing(&reader, camera);
 	camera->problem = reader.problem;
 	return camera;
 }
@@ -599,6 +626,7 @@ camera_config_unref(CameraConfig *config)
 		return;
 	camera_config_unref(config->recorded);
 	free(config->problem);
+	free(config->name);
 	free(config->url);
 	free(config->username);
 	free(config->password);
@@ -607,6 +635,9 @@ camera_config_unref(CameraConfig *config)
 	av_buffer_unref(&config->masks.buffer);
 	av_buffer_unref(&config->privacy.buffer);
 	av_buffer_unref(&config->watched.buffer);
+	free(config->publish_url);
+	free(config->publish_username);
+	free(config->publish_password);
 	free(config);
 }
 
@@ -658,15 +689,24 @@ camera_config_same_stream(const CameraConfig *a, const CameraConfig *b)
 bool
 camera_config_equal(const CameraConfig *a, const CameraConfig *b)
 {
-	return camera_config_same_stream(a, b) && a->detect == b->detect &&
-		   a->detect_fps == b->detect_fps && string_lists_equal(&a->models, &b->models) &&
-		   a->all_labels == b->all_labels && string_lists_equal(&a->labels, &b->labels) &&
-		   a->min_confidence == b->min_confidence && a->motion.threshold == b->motion.threshold &&
-		   a->motion.min_area == b->motion.min_area && a->snapshots == b->snapshots &&
-		   a->snapshots_annotated == b->snapshots_annotated &&
+	return camera_config_same_stream(a, b) && strings_equal(a->name, b->name) &&
+		   a->detect == b->detect && a->detect_fps == b->detect_fps &&
+		   string_lists_equal(&a->models, &b->models) && a->all_labels == b->all_labels &&
+		   string_lists_equal(&a->labels, &b->labels) && a->min_confidence == b->min_confidence &&
+		   a->motion.threshold == b->motion.threshold && a->motion.min_area == b->motion.min_area &&
+		   a->snapshots == b->snapshots && a->snapshots_annotated == b->snapshots_annotated &&
 		   polygons_equal(&a->masks, &b->masks) && polygons_equal(&a->privacy, &b->privacy) &&
 		   polygons_equal(&a->watched, &b->watched) &&
-		   record_settings_equal(&a->record, &b->record);
+		   record_settings_equal(&a->record, &b->record) && camera_config_same_publishing(a, b);
+}
+
+bool
+camera_config_same_publishing(const CameraConfig *a, const CameraConfig *b)
+{
+	return strings_equal(a->publish_url, b->publish_url) &&
+		   strings_equal(a->publish_username, b->publish_username) &&
+		   strings_equal(a->publish_password, b->publish_password) &&
+		   a->publish_annotated == b->publish_annotated;
 }
 
 bool

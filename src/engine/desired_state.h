@@ -100,6 +100,7 @@ typedef struct CameraConfig
 	int64_t file_start_us;
 
 	/* These change in a running camera. */
+	char *name; /* NULL: it has none */
 	bool detect;
 	double detect_fps;
 	StringList models;
@@ -113,6 +114,10 @@ typedef struct CameraConfig
 	PolygonList privacy; /* black in pictures */
 	PolygonList watched; /* what stands still there is reported often, too */
 	RecordSettings record;
+	char *publish_url; /* NULL: it is not published */
+	char *publish_username;
+	char *publish_password;
+	bool publish_annotated; /* with what was found drawn in, else as it comes */
 } CameraConfig;
 
 typedef struct DesiredState
@@ -151,6 +156,9 @@ extern void model_config_unref(ModelConfig *config);
 /* Is the camera the same stream, and is it wholly the same? */
 extern bool camera_config_same_stream(const CameraConfig *a, const CameraConfig *b);
 extern bool camera_config_equal(const CameraConfig *a, const CameraConfig *b);
+
+/* Are they published to the same place in the same way? */
+extern bool camera_config_same_publishing(const CameraConfig *a, const CameraConfig *b);
 extern bool model_config_equal(const ModelConfig *a, const ModelConfig *b);
 
 #endif /* CCTV_DESIRED_STATE_H */

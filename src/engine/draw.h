@@ -15,18 +15,24 @@ extern "C"
 {
 #endif
 
-	/* A picture of 3 bytes a pixel: blue, green, red. */
+	/*
+	 * A picture of 3 bytes a pixel (blue, green, red) or, with chroma, of three planes:
+	 * data is luma, chroma are U and V of half its size, in video's range.  The width
+	 * and height of such a one are even.
+	 */
 	typedef struct Canvas
 	{
 		uint8_t *data;
 		int stride;
 		int width;
 		int height;
+		uint8_t *chroma[2]; /* NULL: there are none */
+		int chroma_stride;
 	} Canvas;
 
 	/*
 	 * Draw a box with its caption above it, and a line of text into the lower
-	 * left corner.  Characters that are not ASCII become "?".  Sizes follow the
+	 * left corner, as far as caption.h knows the characters.  Sizes follow the
 	 * picture's.
 	 */
 	extern void draw_object(const Canvas *canvas, const Box *box, const char *caption);

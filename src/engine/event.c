@@ -299,6 +299,20 @@ event_recording(EventStream *stream, int64_t at_us, const RecordingEvent *event)
 	send_line(stream, object, EVENT_LASTING);
 }
 
+static json_t *
+publish_json(const EventPublish *publish)
+{
+	static const char *const names[] = {"off", "waiting", "connecting", "publishing", "failed"};
+	json_t *object = json_object();
+
+	json_object_set_new(object, "state", json_string(names[publish->state]));
+	json_object_set_new(object, "message", json_string(publish->message));
+	json_object_set_new(object, "fps", json_real(publish->fps));
+	json_object_set_new(object, "dropped", json_integer((json_int_t) publish->dropped));
+	json_object_set_new(object, "reconnects", json_integer(publish->reconnects));
+	return object;
+}
+
 void
 event_stats(EventStream *stream, int64_t at_us, const EventStats *stats)
 {
@@ -330,6 +344,8 @@ event_stats(EventStream *stream, int64_t at_us, const EventStats *stats)
 		json_object_set_new(object, "height", json_integer(stats->height));
 		json_object_set_new(object, "codec", json_string(stats->codec));
 	}
+	if (stats->publish.state != PUBLISH_OFF)
+		json_object_set_new(object, "publish", publish_json(&stats->publish));
 	send_line(stream, object, EVENT_CHATTER);
 }
 

@@ -42,6 +42,25 @@ typedef struct EventObject
 	const char *snapshot; /* NULL: none */
 } EventObject;
 
+/* How the publishing of a camera does. */
+typedef enum PublishState
+{
+	PUBLISH_OFF, /* it is not published */
+	PUBLISH_WAITING,
+	PUBLISH_CONNECTING,
+	PUBLISH_RUNNING,
+	PUBLISH_FAILED
+} PublishState;
+
+typedef struct EventPublish
+{
+	PublishState state;
+	char message[256]; /* why it waits or has failed */
+	double fps;		   /* frames sent a second */
+	uint64_t dropped;  /* frames that the server was too slow for */
+	int reconnects;
+} EventPublish;
+
 /* What a camera's `stats` line says. */
 typedef struct EventStats
 {
@@ -58,6 +77,7 @@ typedef struct EventStats
 	int width;
 	int height;
 	char codec[32];
+	EventPublish publish;
 } EventStats;
 
 typedef struct EventStream EventStream;

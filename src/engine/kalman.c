@@ -110,3 +110,12 @@ kalman_box(const KalmanBox *filter)
 	box.y = filter->y.value - box.h / 2;
 	return box;
 }
+
+Box
+kalman_speed(const KalmanBox *filter)
+{
+	Box speed = {filter->x.speed - filter->w.speed / 2, filter->y.speed - filter->h.speed / 2,
+				 filter->w.speed, filter->h.speed};
+
+	return speed;
+}

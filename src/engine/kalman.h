@@ -44,4 +44,7 @@ extern void kalman_stop(KalmanBox *filter);
 /* The box as now believed; its size is never less than a sliver. */
 extern Box kalman_box(const KalmanBox *filter);
 
+/* How fast that box's coordinates change, per second. */
+extern Box kalman_speed(const KalmanBox *filter);
+
 #endif /* CCTV_KALMAN_H */

@@ -32,6 +32,7 @@ struct Live
 	atomic_int references;
 	int camera_id;
 	LiveBoard *board;
+	char camera[CAPTION_NAME];
 	TAILQ_ENTRY(Live) link;
 	atomic_llong watched_until_us; /* monotonic */
 
@@ -40,6 +41,7 @@ struct Live
 	EventStream *events; /* NULL: the camera has gone */
 	atomic_bool streams; /* false until the first frame, and when it is lost */
 	AVFrame *frame;		 /* NULL: none */
+	uint64_t number;	 /* of the frame */
 	int64_t at_us;
 	int64_t shown_us;  /* monotonic */
 	AVFrame *searched; /* in which the objects were found, if somebody looked then */
@@ -85,6 +87,7 @@ live_join(LiveBoard *board, int camera_id)
 		return NULL;
 	live->references = 1;
 	live->camera_id = camera_id;
+	caption_camera(NULL, camera_id, live->camera);
 	live->board = board;
 	pthread_mutex_init(&live->lock, NULL);
 	thread_cond_init(&live->shown);
@@ -145,6 +148,14 @@ live_find(LiveBoard *board, int camera_id)
 }
 
 void
+live_set_name(Live *live, const char *name)
+{
+	pthread_mutex_lock(&live->lock);
+	caption_camera(name, live->camera_id, live->camera);
+	pthread_mutex_unlock(&live->lock);
+}
+
+void
 live_set_events(Live *live, EventStream *events)
 {
 	pthread_mutex_lock(&live->lock);
@@ -198,6 +209,7 @@ live_show_frame(Live *live, const AVFrame *frame, int64_t at_us)
 	pthread_mutex_lock(&live->lock);
 	av_frame_free(&live->frame);
 	live->frame = reference;
+	live->number++;
 	live->at_us = at_us;
 	live->shown_us = now;
 	pthread_cond_broadcast(&live->shown);
@@ -246,6 +258,8 @@ take_picture(const Live *live, bool annotated, LivePicture *picture)
 
 	picture->frame = av_frame_clone(searched ? live->searched : live->frame);
 	picture->at_us = searched ? live->searched_at_us : live->at_us;
+	picture->number = live->number;
+	memcpy(picture->camera, live->camera, sizeof(picture->camera));
 	/* Those of an old frame have gone on. */
 	picture->nobjects = known ? live->nobjects : 0;
 	memcpy(picture->objects, live->objects, picture->nobjects * sizeof(LiveObject));
@@ -276,4 +290,54 @@ live_look(Live *live, bool annotated, int64_t deadline_us, const atomic_bool *ca
 	}
 	pthread_mutex_unlock(&live->lock);
 	return result;
+}
+
+/* Where an object that goes on as it went is after so many seconds. */
+static Box
+move_box(const LiveObject *object, float seconds)
+{
+	Box box = {object->box.x + object->speed.x * seconds, object->box.y + object->speed.y * seconds,
+			   object->box.w + object->speed.w * seconds,
+			   object->box.h + object->speed.h * seconds};
+
+	box = box_clip(&box);
+	return box_area(&box) > 0 ? box : object->box;
+}
+
+LiveResult
+live_next(Live *live, uint64_t after, int64_t deadline_us, const atomic_bool *cancelled,
+		  LivePicture *picture)
+{
+	LiveResult result = LIVE_NOTHING;
+	int64_t now = clock_monotonic_us();
+
+	pthread_mutex_lock(&live->lock);
+	live->watched_until_us = now + WATCH_US;
+	while (!*cancelled && now < deadline_us && (live->frame == NULL || live->number == after))
+	{
+		thread_cond_wait_until(&live->shown, &live->lock,
+							   now + CANCEL_US < deadline_us ? now + CANCEL_US : deadline_us);
+		now = clock_monotonic_us();
+		live->watched_until_us = now + WATCH_US;
+	}
+	if (*cancelled)
+		result = LIVE_CANCELLED;
+	else if (live->frame != NULL && live->number != after)
+		result = take_picture(live, false, picture);
+	for (int i = 0; result == LIVE_OK && !live->still && i < picture->nobjects; i++)
+		picture->objects[i].box = move_box(
+			&picture->objects[i], (float) (picture->at_us - live->searched_at_us) / CLOCK_SECOND);
+	pthread_mutex_unlock(&live->lock);
+	return result;
+}
+
+uint64_t
+live_newest(Live *live)
+{
+	uint64_t number;
+
+	pthread_mutex_lock(&live->lock);
+	number = live->number;
+	pthread_mutex_unlock(&live->lock);
+	return number;
 }

@@ -25,6 +25,7 @@
 typedef struct LiveObject
 {
 	Box box;
+	Box speed; /* of the box's coordinates, per second */
 	char caption[LIVE_CAPTION];
 } LiveObject;
 
@@ -33,6 +34,8 @@ typedef struct LivePicture
 {
 	AVFrame *frame; /* the holder frees it */
 	int64_t at_us;
+	uint64_t number; /* of the frame, counted while somebody looks */
+	char camera[CAPTION_NAME];
 	int nobjects;
 	LiveObject objects[LIVE_MAX_OBJECTS];
 } LivePicture;
@@ -49,6 +52,9 @@ extern void live_board_free(LiveBoard *board);
 extern Live *live_join(LiveBoard *board, int camera_id);
 extern void live_leave(Live *live);
 extern void live_unref(Live *live);
+
+/* What its pictures call the camera. */
+extern void live_set_name(Live *live, const char *name);
 
 /* Files that are made of its pictures are told here, until live_leave. */
 extern void live_set_events(Live *live, EventStream *events);
@@ -91,5 +97,17 @@ extern void live_tell_snapshot(Live *live, const Snapshot *snapshot, const Snaps
  */
 extern LiveResult live_look(Live *live, bool annotated, int64_t deadline_us,
 							const atomic_bool *cancelled, LivePicture *picture);
+
+/*
+ * The newest picture, awaited if it is not newer than the one numbered `after`:
+ * for who wants each of them.  Its objects are where the last search and their
+ * speed put them at its time.  Nobody waits for who is slow: the numbers tell what
+ * was missed.
+ */
+extern LiveResult live_next(Live *live, uint64_t after, int64_t deadline_us,
+							const atomic_bool *cancelled, LivePicture *picture);
+
+/* The number of the newest picture. */
+extern uint64_t live_newest(Live *live);
 
 #endif /* CCTV_LIVE_H */

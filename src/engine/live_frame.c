@@ -58,32 +58,27 @@ look(Request *request, Live *live, LivePicture *picture)
 	return result;
 }
 
-/* Draw what was asked for and compress. */
+/* Draw what was asked for; canvas->data is malloc'd.  A failure is the request's. */
 static int
-render(Request *request, const LivePicture *picture, unsigned char **jpeg, size_t *length,
-	   Canvas *canvas)
+render(Request *request, const LivePicture *picture, Canvas *canvas)
 {
 	json_int_t width = json_integer_value(json_object_get(request->arguments, "max_width"));
-	json_int_t camera_id = json_integer_value(json_object_get(request->arguments, "camera_id"));
-	int code;
 
 	if (width < 0 || width > MAX_WIDTH)
 		width = 0;
 	*canvas = (Canvas){0};
-	code = picture_from_frame(picture->frame, (int) width, canvas);
-	if (code == 0 && is_annotated(request))
+	if (picture_from_frame(picture->frame, (int) width, canvas) != 0)
 	{
-		for (int i = 0; i < picture->nobjects; i++)
-			draw_object(canvas, &picture->objects[i].box, picture->objects[i].caption);
-		picture_sign(canvas, (int) camera_id, picture->at_us);
-	}
-	if (code == 0)
-		code = picture_compress(canvas, jpeg, length);
-	free(canvas->data);
-	canvas->data = NULL;
-	if (code != 0)
+		free(canvas->data);
 		request_fail(request, CCTV_ERROR_FAILED, NULL, "the picture could not be made");
-	return code;
+		return -1;
+	}
+	if (!is_annotated(request))
+		return 0;
+	for (int i = 0; i < picture->nobjects; i++)
+		draw_object(canvas, &picture->objects[i].box, picture->objects[i].caption);
+	picture_sign(canvas, picture->camera, picture->at_us, NULL);
+	return 0;
 }
 
 static json_t *
@@ -95,22 +90,35 @@ describe(const LivePicture *picture, const Canvas *canvas)
 	return json_pack("{s:s, s:i, s:i}", "at", at, "width", canvas->width, "height", canvas->height);
 }
 
+/* Answer with the picture itself. */
+static void
+send_picture(Request *request, const LivePicture *picture)
+{
+	Canvas canvas;
+	unsigned char *jpeg;
+	size_t length;
+
+	if (render(request, picture, &canvas) != 0)
+		return;
+	if (picture_compress(&canvas, &jpeg, &length) == 0)
+	{
+		request_answer(request, describe(picture, &canvas));
+		request_attach(request, jpeg, length);
+	}
+	else
+		request_fail(request, CCTV_ERROR_FAILED, NULL, "the picture could not be compressed");
+	free(canvas.data);
+}
+
 void
 request_live_frame(Request *request)
 {
 	Live *live = find_camera(request);
 	LivePicture picture;
-	Canvas canvas;
-	unsigned char *jpeg;
-	size_t length;
 
 	if (live != NULL && look(request, live, &picture) == LIVE_OK)
 	{
-		if (render(request, &picture, &jpeg, &length, &canvas) == 0)
-		{
-			request_answer(request, describe(&picture, &canvas));
-			request_attach(request, jpeg, length);
-		}
+		send_picture(request, &picture);
 		av_frame_free(&picture.frame);
 	}
 	live_unref(live);
@@ -141,29 +149,24 @@ keep(Request *request, Live *live, const LivePicture *picture)
 	Snapshot snapshot = {.camera_id = (int) camera_id, .at_us = picture->at_us};
 	SnapshotFile file;
 	Canvas canvas;
-	unsigned char *jpeg;
-	size_t length;
+	char reason[256];
 	json_t *answer;
 	int code;
 
-	if (render(request, picture, &jpeg, &length, &canvas) != 0)
+	if (render(request, picture, &canvas) != 0)
 		return;
 	choose_path(media_dir, &snapshot);
-	code = media_file_store(media_dir, snapshot.path, jpeg, length, file.sha256);
-	free(jpeg);
+	code = snapshot_store(media_dir, snapshot.path, &canvas, &file, reason, sizeof(reason));
+	free(canvas.data);
 	if (code != 0)
 	{
-		request_fail(request, CCTV_ERROR_FAILED, "Look at \"cctv.media_dir\".",
-					 "the picture could not be written: %s", strerror(-code));
+		request_fail(request, CCTV_ERROR_FAILED, "Look at \"cctv.media_dir\".", "%s", reason);
 		return;
 	}
-	file.bytes = (int64_t) length;
-	file.width = canvas.width;
-	file.height = canvas.height;
 	live_tell_snapshot(live, &snapshot, &file);
 	answer = describe(picture, &canvas);
 	json_object_set_new(answer, "path", json_string(snapshot.path));
-	json_object_set_new(answer, "bytes", json_integer((json_int_t) length));
+	json_object_set_new(answer, "bytes", json_integer((json_int_t) file.bytes));
 	request_answer(request, answer);
 }
 

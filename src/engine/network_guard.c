@@ -31,6 +31,7 @@ static CctvNetwork networks[CCTV_MAX_NETWORKS];
 static int nnetworks;
 
 static _Thread_local char refusal[128];
+static _Thread_local int waiting_bytes;
 
 bool
 network_guard_set(const Settings *settings, char *reason, size_t reason_size)
@@ -71,6 +72,12 @@ network_add_refusal(char *reason, size_t size)
 
 	if (*refusal != '\0' && strstr(reason, refusal) == NULL)
 		snprintf(reason + length, size - length, "; %s", refusal);
+}
+
+void
+network_bound_waiting(int bytes)
+{
+	waiting_bytes = bytes;
 }
 
 static bool
@@ -127,6 +134,8 @@ connect(int fd, const struct sockaddr *address, socklen_t length)
 {
 	if (address != NULL && refuse(address, length))
 		return -1;
+	if (waiting_bytes > 0)
+		setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &waiting_bytes, sizeof(waiting_bytes));
 	return (int) syscall(SYS_connect, fd, address, length);
 }
 

@@ -33,4 +33,10 @@ extern void network_forget_refusal(void);
 /* Add that to the reason for something else, which it may explain. */
 extern void network_add_refusal(char *reason, size_t size);
 
+/*
+ * So many bytes may wait in a socket that this thread connects from now on, so that
+ * a peer that takes no more is noticed; 0: what the system thinks fit.
+ */
+extern void network_bound_waiting(int bytes);
+
 #endif /* CCTV_NETWORK_GUARD_H */

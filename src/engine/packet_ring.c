@@ -10,6 +10,8 @@
 
 #include <libavutil/error.h>
 
+#include "thread.h"
+
 #define INITIAL_SLOTS 256
 
 /* A PacketStreams and its count of references. */
@@ -36,6 +38,7 @@ typedef struct Slot
 struct PacketRing
 {
 	pthread_mutex_t lock;
+	pthread_cond_t pushed;
 	PacketStreams *streams; /* of packets to come */
 	bool begun;				/* a keyframe has come */
 	Slot *slots;
@@ -116,6 +119,7 @@ packet_ring_create(size_t max_bytes, int64_t max_us)
 	ring->max_bytes = max_bytes;
 	ring->max_us = max_us;
 	pthread_mutex_init(&ring->lock, NULL);
+	thread_cond_init(&ring->pushed);
 	return ring;
 }
 
@@ -153,6 +157,7 @@ packet_ring_free(PacketRing *ring)
 	while (ring->first < ring->next)
 		evict_oldest(ring);
 	packet_streams_unref(&ring->streams);
+	pthread_cond_destroy(&ring->pushed);
 	pthread_mutex_destroy(&ring->lock);
 	free(ring->slots);
 	free(ring);
@@ -272,6 +277,7 @@ packet_ring_push(PacketRing *ring, PacketKind kind, const AVPacket *packet, int6
 	ring->bytes += slot->bytes;
 	ring->next++;
 	keep_bounds(ring);
+	pthread_cond_broadcast(&ring->pushed);
 	pthread_mutex_unlock(&ring->lock);
 	return 0;
 }
@@ -421,4 +427,17 @@ ring_reader_next(RingReader *reader, RingPacket *packet)
 	}
 	pthread_mutex_unlock(&ring->lock);
 	return result;
+}
+
+void
+ring_reader_wait(RingReader *reader, int64_t deadline_us)
+{
+	PacketRing *ring = reader->ring;
+
+	pthread_mutex_lock(&ring->lock);
+	while (reader->next >= ring->next || reader->next == 0)
+		if (thread_cond_wait_until(&ring->pushed, &ring->lock, deadline_us) != 0 ||
+			reader->next == 0)
+			break;
+	pthread_mutex_unlock(&ring->lock);
 }

@@ -119,4 +119,7 @@ extern bool ring_reader_seek_before(RingReader *reader, uint64_t number);
 /* Take the next packet.  Returns 1, 0 when there is none yet, or AVERROR(ENOMEM). */
 extern int ring_reader_next(RingReader *reader, RingPacket *packet);
 
+/* Wait until there may be a next packet, or clock_monotonic_us() is deadline_us. */
+extern void ring_reader_wait(RingReader *reader, int64_t deadline_us);
+
 #endif /* CCTV_PACKET_RING_H */

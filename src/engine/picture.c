@@ -11,14 +11,14 @@
 #include <libswscale/swscale.h>
 #include <turbojpeg.h>
 
+#include "caption.h"
 #include "clock.h"
 
 #define JPEG_QUALITY 80
 #define MAX_SIDE 16384
 
-/* The size at which the picture's pixels are square. */
-static void
-display_size(const AVFrame *frame, int max_width, int *width, int *height)
+void
+picture_display_size(const AVFrame *frame, int max_width, int *width, int *height)
 {
 	AVRational aspect = frame->sample_aspect_ratio;
 
@@ -44,8 +44,8 @@ display_size(const AVFrame *frame, int max_width, int *width, int *height)
 }
 
 /* "yuvj" formats have the full range whatever the frame says. */
-static int
-full_range(const AVFrame *frame)
+bool
+picture_full_range(const AVFrame *frame)
 {
 	switch (frame->format)
 	{
@@ -54,7 +54,7 @@ full_range(const AVFrame *frame)
 		case AV_PIX_FMT_YUVJ444P:
 		case AV_PIX_FMT_YUVJ440P:
 		case AV_PIX_FMT_YUVJ411P:
-			return 1;
+			return true;
 		default:
 			return frame->color_range == AVCOL_RANGE_JPEG;
 	}
@@ -66,7 +66,7 @@ colour_space(const AVFrame *frame)
 {
 	if (frame->colorspace != AVCOL_SPC_UNSPECIFIED && frame->colorspace != AVCOL_SPC_RGB)
 		return frame->colorspace;
-	return frame->height > 576 && !full_range(frame) ? SWS_CS_ITU709 : SWS_CS_ITU601;
+	return frame->height > 576 && !picture_full_range(frame) ? SWS_CS_ITU709 : SWS_CS_ITU601;
 }
 
 /*
@@ -84,8 +84,8 @@ picture_hide(AVFrame *frame, const PolygonList *parts)
 	return frame->opaque_ref != NULL ? 0 : -1;
 }
 
-static int
-black_out(const AVFrame *frame, const Canvas *canvas)
+int
+picture_black_out(const AVFrame *frame, const Canvas *canvas)
 {
 	const AVBufferRef *hidden = frame->opaque_ref;
 
@@ -101,7 +101,7 @@ picture_from_frame(const AVFrame *frame, int max_width, Canvas *canvas)
 	struct SwsContext *scaler;
 	int done = -1;
 
-	display_size(frame, max_width, &canvas->width, &canvas->height);
+	picture_display_size(frame, max_width, &canvas->width, &canvas->height);
 	canvas->stride = (canvas->width * 3 + 31) / 32 * 32;
 	canvas->data = malloc((size_t) canvas->stride * canvas->height + 64);
 	scaler = sws_getContext(frame->width, frame->height, frame->format, canvas->width,
@@ -110,23 +110,24 @@ picture_from_frame(const AVFrame *frame, int max_width, Canvas *canvas)
 	if (canvas->data != NULL && scaler != NULL)
 	{
 		sws_setColorspaceDetails(scaler, sws_getCoefficients(colour_space(frame)),
-								 full_range(frame), sws_getCoefficients(SWS_CS_DEFAULT), 1, 0,
-								 1 << 16, 1 << 16);
+								 picture_full_range(frame), sws_getCoefficients(SWS_CS_DEFAULT), 1,
+								 0, 1 << 16, 1 << 16);
 		done = sws_scale(scaler, (const uint8_t *const *) frame->data, frame->linesize, 0,
 						 frame->height, &canvas->data, &canvas->stride);
 	}
 	sws_freeContext(scaler);
-	return done > 0 ? black_out(frame, canvas) : -1;
+	return done > 0 ? picture_black_out(frame, canvas) : -1;
 }
 
 void
-picture_sign(const Canvas *canvas, int camera_id, int64_t at_us)
+picture_sign(const Canvas *canvas, const char *camera, int64_t at_us, const char *remark)
 {
 	char when[CLOCK_TEXT];
-	char text[64];
+	char text[CAPTION_NAME + 64];
 
 	clock_format(at_us, when);
-	snprintf(text, sizeof(text), "camera %d  %.10s %.12s UTC", camera_id, when, when + 11);
+	snprintf(text, sizeof(text), "%s  %.10s %.12s UTC%s%s", camera, when, when + 11,
+			 remark != NULL ? "  " : "", remark != NULL ? remark : "");
 	draw_footer(canvas, text);
 }
 

@@ -97,7 +97,33 @@ annotate(const Canvas *canvas, const Snapshot *snapshot)
 	snprintf(caption, sizeof(caption), "%s %d%%", snapshot->label,
 			 (int) (snapshot->confidence * 100 + 0.5f));
 	draw_object(canvas, &snapshot->box, caption);
-	picture_sign(canvas, snapshot->camera_id, snapshot->at_us);
+	picture_sign(canvas, snapshot->camera, snapshot->at_us, NULL);
+}
+
+int
+snapshot_store(const char *media_dir, const char *path, const Canvas *canvas, SnapshotFile *file,
+			   char *reason, size_t reason_size)
+{
+	unsigned char *jpeg;
+	size_t length;
+	int error;
+
+	if (picture_compress(canvas, &jpeg, &length) != 0)
+	{
+		snprintf(reason, reason_size, "the picture cannot be compressed");
+		return -1;
+	}
+	error = media_file_store(media_dir, path, jpeg, length, file->sha256);
+	free(jpeg);
+	if (error < 0)
+	{
+		snprintf(reason, reason_size, "%s cannot be written: %s", path, strerror(-error));
+		return -1;
+	}
+	file->bytes = (int64_t) length;
+	file->width = canvas->width;
+	file->height = canvas->height;
+	return 0;
 }
 
 int
@@ -105,36 +131,16 @@ snapshot_write(const char *media_dir, const Snapshot *snapshot, SnapshotFile *fi
 			   size_t reason_size)
 {
 	Canvas canvas = {0};
-	unsigned char *jpeg = NULL;
-	size_t length = 0;
 	int result = -1;
-	int error;
 
 	if (picture_from_frame(snapshot->frame, 0, &canvas) != 0)
-	{
 		snprintf(reason, reason_size, "the picture cannot be converted");
-		goto done;
-	}
-	if (snapshot->annotated)
-		annotate(&canvas, snapshot);
-	if (picture_compress(&canvas, &jpeg, &length) != 0)
+	else
 	{
-		snprintf(reason, reason_size, "the picture cannot be compressed");
-		goto done;
+		if (snapshot->annotated)
+			annotate(&canvas, snapshot);
+		result = snapshot_store(media_dir, snapshot->path, &canvas, file, reason, reason_size);
 	}
-	error = media_file_store(media_dir, snapshot->path, jpeg, length, file->sha256);
-	if (error < 0)
-	{
-		snprintf(reason, reason_size, "%s cannot be written: %s", snapshot->path, strerror(-error));
-		goto done;
-	}
-	file->bytes = (int64_t) length;
-	file->width = canvas.width;
-	file->height = canvas.height;
-	result = 0;
-
-done:
-	free(jpeg);
 	free(canvas.data);
 	return result;
 }

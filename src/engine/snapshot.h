@@ -11,6 +11,8 @@
 
 #include <libavutil/frame.h>
 
+#include "caption.h"
+#include "draw.h"
 #include "geometry.h"
 #include "media_file.h"
 #include "media_path.h"
@@ -19,6 +21,7 @@ typedef struct Snapshot
 {
 	const AVFrame *frame;
 	int camera_id;
+	char camera[CAPTION_NAME]; /* as its pictures call it, see caption_camera */
 	int64_t at_us;
 	int track;
 	Box box;
@@ -44,6 +47,13 @@ typedef struct SnapshotFile
  * good for comparing frames of one object.
  */
 extern float snapshot_score(const AVFrame *frame, const Box *box, float confidence);
+
+/*
+ * Compress a picture and write it to a path, over what is there.  Returns 0, or
+ * -1 with a reason.
+ */
+extern int snapshot_store(const char *media_dir, const char *path, const Canvas *canvas,
+						  SnapshotFile *file, char *reason, size_t reason_size);
 
 /*
  * Write a snapshot to its path, over what is there.  Returns 0, or -1 with a

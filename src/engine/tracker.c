@@ -238,6 +238,7 @@ judge_stationary(Tracker *tracker, int index)
 
 	if (track->stationary)
 		kalman_stop(&memory->filter);
+	track->speed = kalman_speed(&memory->filter);
 }
 
 static void

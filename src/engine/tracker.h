@@ -56,7 +56,8 @@ typedef struct Track
 	int hits;		  /* sightings at high confidence */
 	float confidence; /* of the newest sighting */
 	float best_confidence;
-	Box box; /* measured in the newest frame it was seen in */
+	Box box;   /* measured in the newest frame it was seen in */
+	Box speed; /* of its coordinates, per second, as believed there */
 	int64_t first_us;
 	int64_t last_us;	   /* last sighting, of whatever confidence */
 	Attributes attributes; /* of the newest sighting */

@@ -237,3 +237,19 @@ url_with_credentials(const char *url, const char *username, const char *password
 	strcpy(out, authority);
 	return full;
 }
+
+char *
+url_query(const char *url, const char *key)
+{
+	size_t length = strlen(key);
+	const char *part = strchr(url, '?');
+
+	while (part != NULL)
+	{
+		part++;
+		if (strncmp(part, key, length) == 0 && part[length] == '=')
+			return percent_decode(part + length + 1, strcspn(part + length + 1, "&#"));
+		part = strchr(part, '&');
+	}
+	return NULL;
+}

@@ -43,4 +43,10 @@ extern bool url_take_credentials(const char *url, char **bare, char **username, 
  */
 extern char *url_with_credentials(const char *url, const char *username, const char *password);
 
+/*
+ * The value of a key in the URL's query, percent-decoded: malloc'd; NULL when it
+ * has none, or out of memory.
+ */
+extern char *url_query(const char *url, const char *key);
+
 #endif /* CCTV_URL_H */

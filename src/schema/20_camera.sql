@@ -24,6 +24,8 @@ create table cctv.cameras (
 	record_manual boolean not null default false,
 	pre_roll interval not null default '5 seconds',
 	post_roll interval not null default '10 seconds',
+	publish_url text,
+	publish_annotated boolean not null default true,
 	run integer not null default 0,
 	time_zone text,
 	retention interval default '30 days',
@@ -45,6 +47,8 @@ create table cctv.cameras (
 		length(url) <= 2048 and url ~ '^((rtsps?|https?)://[^@/?#]+([/?#]|$)|/)'),
 	constraint detect_url_without_credentials check (
 		length(detect_url) <= 2048 and detect_url ~ '^((rtsps?|https?)://[^@/?#]+([/?#]|$)|/)'),
+	constraint publish_url_without_credentials check (
+		length(publish_url) <= 2048 and publish_url ~ '^(rtsps?|rtmps?|srt)://[^@/?#]+([/?#]|$)'),
 	constraint detect_fps_from_0_1_to_60 check (detect_fps between 0.1::real and 60),
 	constraint models_1_to_8 check (
 		cardinality(models) between 1 and 8
@@ -101,6 +105,10 @@ comment on column cctv.cameras.record is
 comment on column cctv.cameras.record_manual is 'Is it recorded by hand, whatever record says? See cctv.start_recording()';
 comment on column cctv.cameras.pre_roll is 'A recording of motion or of an alert begins this long before it';
 comment on column cctv.cameras.post_roll is 'and ends this long after it';
+comment on column cctv.cameras.publish_url is
+	'Server that its stream is sent on to while it runs: an rtsp, rtsps, rtmp, rtmps or srt URL; stored without credentials; null: none';
+comment on column cctv.cameras.publish_annotated is
+	'Are boxes, labels, its name and frame rate drawn into what is published? Costs encoding; false: its packets are copied';
 comment on column cctv.cameras.run is 'Number of starts; a finished file runs again when it changes';
 comment on column cctv.cameras.time_zone is 'IANA name of the time zone it hangs in; null: the server''s';
 comment on column cctv.cameras.retention is 'Age, counted in whole days (UTC), at which its detections, tracks, alerts and events are deleted; null: never';

@@ -26,6 +26,11 @@ create table cctv.camera_status (
 	codec text,
 	motion boolean,
 	motion_at timestamptz,
+	publish_state text,
+	publish_message text,
+	publish_fps real,
+	publish_dropped bigint,
+	publish_reconnects integer,
 	updated_at timestamptz,
 	constraint state_is_known check (
 		state in ('stopped', 'starting', 'running', 'reconnecting', 'error', 'finished')),
@@ -39,7 +44,12 @@ create table cctv.camera_status (
 		and dropped_events >= 0 and recorded_bytes >= 0 and reconnects >= 0),
 	constraint size_from_1_to_65536_pixels check (
 		width between 1 and 65536 and height between 1 and 65536),
-	constraint codec_up_to_32_characters check (codec ~ '^[^[:cntrl:]]{1,32}$')
+	constraint codec_up_to_32_characters check (codec ~ '^[^[:cntrl:]]{1,32}$'),
+	constraint publish_state_is_known check (
+		publish_state in ('waiting', 'connecting', 'publishing', 'failed')),
+	constraint publish_message_up_to_1000_characters check (length(publish_message) <= 1000),
+	constraint publish_figures_from_0 check (
+		publish_fps between 0 and 100000 and publish_dropped >= 0 and publish_reconnects >= 0)
 ) with (fillfactor = 50);
 
 comment on table cctv.camera_status is
@@ -70,6 +80,12 @@ comment on column cctv.camera_status.height is 'Height of the frame in pixels';
 comment on column cctv.camera_status.codec is 'Codec of the stream';
 comment on column cctv.camera_status.motion is 'Is there motion?';
 comment on column cctv.camera_status.motion_at is 'When motion last began or ended';
+comment on column cctv.camera_status.publish_state is
+	'Of publishing: waiting (for pictures), connecting, publishing, or failed (and tried again); null when it is not published or does not run';
+comment on column cctv.camera_status.publish_message is 'Why publishing waits or has failed, in words';
+comment on column cctv.camera_status.publish_fps is 'Frames published a second';
+comment on column cctv.camera_status.publish_dropped is 'Frames that were not published because the server or the encoder was too slow';
+comment on column cctv.camera_status.publish_reconnects is 'Further attempts to connect to that server';
 comment on column cctv.camera_status.updated_at is 'When the engine last reported figures';
 
 create table cctv.camera_events (
@@ -214,7 +230,10 @@ begin
 		from step
 		order by camera_id, n desc
 		on conflict (camera_id) do update
-			set state = excluded.state, message = excluded.message, since = excluded.since
+			set state = excluded.state, message = excluded.message, since = excluded.since,
+				-- Of a camera that does not run this is no longer true; its engine knows better.
+				(publish_state, publish_message, publish_fps) = (
+					select s.publish_state, s.publish_message, s.publish_fps where excluded.state = 'running')
 	)
 	select array_agg(event::cctv.camera_events order by event_id) into events from event;
 	if notify then

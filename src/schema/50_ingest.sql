@@ -341,7 +341,10 @@ begin
 			frames = v.frames, analysed = v.analysed, skipped = v.skipped, inferences = v.inferences,
 			dropped_events = v.dropped_events, reconnects = v.reconnects,
 			width = coalesce(v.width, s.width), height = coalesce(v.height, s.height),
-			codec = coalesce(v.codec, s.codec), updated_at = clock_timestamp()
+			codec = coalesce(v.codec, s.codec),
+			publish_state = nullif(p.state, 'off'), publish_message = nullif(left(p.message, 1000), ''),
+			publish_fps = p.fps, publish_dropped = p.dropped, publish_reconnects = p.reconnects,
+			updated_at = clock_timestamp()
 		from (
 			select distinct on (l.camera_id) l.camera_id, l.body
 			from unnest(lines) as l
@@ -350,7 +353,9 @@ begin
 			jsonb_to_record(l.body) as v (last_frame_at timestamptz, fps_in real, fps_decoded real,
 				fps_analysed real, inference_ms real, frames bigint, analysed bigint, skipped bigint,
 				inferences bigint, dropped_events bigint, reconnects integer, width integer,
-				height integer, codec text)
+				height integer, codec text, publish jsonb),
+			jsonb_to_record(coalesce(v.publish, '{}')) as p (state text, message text, fps real,
+				dropped bigint, reconnects integer)
 		where s.camera_id = l.camera_id;
 	update cctv.camera_status as s
 		set motion = (l.body ->> 'active')::boolean, motion_at = l.at

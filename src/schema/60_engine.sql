@@ -193,7 +193,8 @@ create function cctv.desired_state(engine integer) returns jsonb
 	select cctv.only_worker();
 	with mine as materialized (
 		select c.*, secret.username, secret.password, main.username as record_username,
-			main.password as record_password, wish.mode, wish.scheduled, window_.alert_from, window_.alert_until
+			main.password as record_password, sink.username as publish_username,
+			sink.password as publish_password, wish.mode, wish.scheduled, window_.alert_from, window_.alert_until
 		from cctv.camera_status as s
 			join cctv.cameras as c using (camera_id)
 			left join cctv.camera_secrets as secret
@@ -202,6 +203,8 @@ create function cctv.desired_state(engine integer) returns jsonb
 			left join cctv.camera_secrets as main
 				on main.camera_id = c.camera_id
 				and c.detect_url is not null and main.authority = cctv.url_authority(c.url)
+			left join cctv.publish_secrets as sink
+				on sink.camera_id = c.camera_id and sink.authority = cctv.url_authority(c.publish_url)
 			left join cctv.recording_status as window_
 				on window_.camera_id = c.camera_id and window_.run = c.run and c.record = 'alerts',
 			cctv.recording_wish(c) as wish
@@ -233,7 +236,9 @@ create function cctv.desired_state(engine integer) returns jsonb
 				'pre_roll', extract(epoch from c.pre_roll)::real,
 				'post_roll', extract(epoch from c.post_roll)::real,
 				'record_alert_from', c.alert_from, 'record_alert_until', c.alert_until,
-				'record_username', c.record_username, 'record_password', c.record_password) order by c.camera_id)
+				'record_username', c.record_username, 'record_password', c.record_password,
+				'publish_url', c.publish_url, 'publish_annotated', c.publish_annotated,
+				'publish_username', c.publish_username, 'publish_password', c.publish_password) order by c.camera_id)
 			from mine as c), '[]'))
 $$;
 comment on function cctv.desired_state(integer) is

@@ -255,9 +255,15 @@ create function cctv.health(out item text, out ok boolean, out message text) ret
 		join cctv.cameras as c using (camera_id)
 	where s.failed_at is not null and c.enabled
 	union all
+	select format('publishing of "%s"', c.name), s.publish_state = 'publishing',
+		concat_ws(': ', s.publish_state, s.publish_message)
+	from cctv.camera_status as s
+		join cctv.cameras as c using (camera_id)
+	where s.publish_state is not null and c.enabled
+	union all
 	select 'partitions', coalesce(max(p.day) > current_date, false),
 		coalesce('of detections are there until ' || max(p.day), 'of detections: none')
 	from cctv.partitions() as p
 $$;
 comment on function cctv.health() is
-	'Is everything well? One row for the worker, each engine, each enabled camera, what fails to be recorded, and the partitions';
+	'Is everything well? One row for the worker, each engine, each enabled camera, what fails to be recorded, what is published, and the partitions';

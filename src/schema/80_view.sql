@@ -12,7 +12,8 @@ select c.name as camera,
 		then date_trunc('milliseconds', now() - s.last_frame_at)
 	end as frame_age,
 	s.reconnects,
-	s.message
+	s.message,
+	concat_ws(': ', s.publish_state, s.publish_message) as publishing
 from cctv.cameras as c
 	left join cctv.camera_status as s using (camera_id)
 where c.removed_at is null
@@ -29,6 +30,7 @@ comment on column cctv.status.inference_ms is 'Mean milliseconds of an inference
 comment on column cctv.status.frame_age is 'Age of the newest frame of a live stream';
 comment on column cctv.status.reconnects is 'Reconnects since the camera was started';
 comment on column cctv.status.message is 'Why it is in this state, in words';
+comment on column cctv.status.publishing is 'How its publishing does: waiting, connecting, publishing or failed, and why; empty when it is not published';
 
 create view cctv.v_camera_health as
 select c.camera_id,
@@ -54,6 +56,11 @@ select c.camera_id,
 	s.codec,
 	s.motion,
 	s.motion_at,
+	s.publish_state,
+	s.publish_message,
+	s.publish_fps,
+	s.publish_dropped,
+	s.publish_reconnects,
 	s.engine,
 	coalesce(s.quarantined, false) as quarantined,
 	e.pid as engine_pid,
@@ -88,6 +95,11 @@ comment on column cctv.v_camera_health.height is 'Height of the frame in pixels'
 comment on column cctv.v_camera_health.codec is 'Codec of the stream';
 comment on column cctv.v_camera_health.motion is 'Is there motion?';
 comment on column cctv.v_camera_health.motion_at is 'When motion last began or ended';
+comment on column cctv.v_camera_health.publish_state is 'Of publishing: waiting, connecting, publishing or failed; null when it is not published';
+comment on column cctv.v_camera_health.publish_message is 'Why publishing waits or has failed, in words';
+comment on column cctv.v_camera_health.publish_fps is 'Frames published a second';
+comment on column cctv.v_camera_health.publish_dropped is 'Frames that were not published because the server or the encoder was too slow';
+comment on column cctv.v_camera_health.publish_reconnects is 'Further attempts to connect to that server';
 comment on column cctv.v_camera_health.engine is 'Slot of the engine that runs it';
 comment on column cctv.v_camera_health.quarantined is 'It crashed engines and has one of its own';
 comment on column cctv.v_camera_health.engine_pid is 'Process id of that engine';

@@ -2,6 +2,7 @@
 
 -- The worker writes these and nobody else does.
 alter table cctv.camera_secrets owner to cctv_worker;
+alter table cctv.publish_secrets owner to cctv_worker;
 alter table cctv.camera_status owner to cctv_worker;
 alter table cctv.camera_events owner to cctv_worker;
 alter table cctv.sessions owner to cctv_worker;
@@ -16,6 +17,7 @@ grant select on cctv.models to cctv_worker;
 
 -- Security definer, so that it makes no difference who calls them.
 alter function cctv.camera_credentials() owner to cctv_worker;
+alter function cctv.publish_credentials() owner to cctv_worker;
 alter function cctv.ingest(jsonb, boolean) owner to cctv_worker;
 alter function cctv.maintain() owner to cctv_worker;
 alter function cctv.assign_engines(integer, boolean) owner to cctv_worker;
@@ -27,6 +29,7 @@ alter function cctv.worker_started(integer, boolean) owner to cctv_worker;
 -- What they are made of.
 grant execute on function
 	cctv.split_url(text),
+	cctv.split_publish_url(text),
 	cctv.percent_decode(text),
 	cctv.url_authority(text),
 	cctv.state_payload(cctv.camera_events, text),
@@ -77,6 +80,10 @@ create trigger wake after insert or update or delete or truncate on cctv.camera_
 	for each statement execute function cctv.wake();
 alter table cctv.camera_secrets enable always trigger wake;
 comment on trigger wake on cctv.camera_secrets is 'Wakes the worker at commit';
+create trigger wake after insert or update or delete or truncate on cctv.publish_secrets
+	for each statement execute function cctv.wake();
+alter table cctv.publish_secrets enable always trigger wake;
+comment on trigger wake on cctv.publish_secrets is 'Wakes the worker at commit';
 create trigger wake after insert or update or delete or truncate on cctv.models
 	for each statement execute function cctv.wake();
 alter table cctv.models enable always trigger wake;
