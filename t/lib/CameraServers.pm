@@ -15,7 +15,7 @@ use Test::More;
 
 use CctvTest qw(wait_until media);
 
-our @EXPORT = qw(rtsp_camera http_mjpeg_camera file_server bad_server poisoned);
+our @EXPORT = qw(rtsp_camera rtsp_sink listener_of http_mjpeg_camera file_server bad_server poisoned);
 
 my $top = $ENV{CCTV_TOP} || '.';
 my %running;
@@ -77,6 +77,10 @@ sub stop
 	return;
 }
 
+# Let it take nothing more, without a word; and go on.
+sub suspend { return kill('STOP', -$_[0]->{pid}, $_[0]->{pid}) }
+sub resume { return kill('CONT', -$_[0]->{pid}, $_[0]->{pid}) }
+
 # rtsp_camera(VIDEO, %options): serve a file of build/media, or of a full path, in
 # a loop, as /camera.
 #   mount => 'stall-after=5'      options of the mount
@@ -111,6 +115,37 @@ sub poisoned
 		'-bsf:v', "h264_mp4toannexb,dump_extra,h264_metadata=sei_user_data=$sei", '-f', 'mpegts', $path) == 0
 	  or die "ffmpeg cannot make $path\n";
 	return $path;
+}
+
+# rtsp_sink(DIRECTORY, [MOUNT...], %options): a server that takes streams at
+# /MOUNT ("out", "both=h264,aac") and writes each to DIRECTORY/MOUNT.mkv.
+#   user => ..., password => ...  ask for them
+#   absent => 1                   not started
+sub rtsp_sink
+{
+	my ($directory, $mounts, %options) = @_;
+	my $port = PostgreSQL::Test::Cluster::get_free_port();
+	my @command = (
+		'/usr/bin/python3', "$top/test/media/rtsp_sink.py",
+		'--port' => $port, '--directory' => $directory, map { ('--mount' => "/$_") } @$mounts);
+	push @command, '--user' => $options{user}, '--password' => $options{password}
+	  if defined $options{user};
+	my $sink = bless {
+		name => 'sink', url => "rtsp://127.0.0.1:$port", port => $port, command => \@command,
+		log => "$PostgreSQL::Test::Utils::log_path/sink-$port.log"
+	}, __PACKAGE__;
+	$sink->start unless $options{absent};
+	return $sink;
+}
+
+# listener_of(URL, FILE, @OPTIONS): ffmpeg takes one stream at URL and writes it to
+# FILE.
+sub listener_of
+{
+	my ($url, $file, @options) = @_;
+	my $log = "$PostgreSQL::Test::Utils::log_path/listener.log";
+	my $pid = spawn($log, qw(ffmpeg -nostdin -v error -y), @options, '-i', $url, '-c', 'copy', $file);
+	return bless { name => 'listener', pid => $pid, url => $url }, __PACKAGE__;
 }
 
 # Serve the files of a directory over HTTP; address is 127.0.0.1 unless told.

@@ -257,12 +257,17 @@ difference(const char *a, const char *b)
 static void
 tells_what_restarts_a_stream(void **state)
 {
-	static const char *const detection[] = {
-		CAMERA(",\"detect\":false"),		CAMERA(",\"detect_fps\":6"),
-		CAMERA(",\"labels\":[]"),			CAMERA(",\"labels\":[\"car\"]"),
-		CAMERA(",\"models\":[\"faces\"]"),	CAMERA(",\"min_confidence\":0.4"),
-		CAMERA(",\"motion_threshold\":21"), CAMERA(",\"motion_min_area\":0.1"),
-		CAMERA(",\"snapshots\":false")};
+	static const char *const detection[] = {CAMERA(",\"detect\":false"),
+											CAMERA(",\"detect_fps\":6"),
+											CAMERA(",\"labels\":[]"),
+											CAMERA(",\"labels\":[\"car\"]"),
+											CAMERA(",\"models\":[\"faces\"]"),
+											CAMERA(",\"min_confidence\":0.4"),
+											CAMERA(",\"motion_threshold\":21"),
+											CAMERA(",\"motion_min_area\":0.1"),
+											CAMERA(",\"snapshots\":false"),
+											CAMERA(",\"name\":\"renamed\""),
+											CAMERA(",\"publish_url\":\"rtsp://h/out\"")};
 	static const char *const stream[] = {
 		CAMERA(",\"run\":2"),		   CAMERA(",\"detect_url\":\"rtsp://h/b\""),
 		CAMERA(",\"username\":\"u\""), CAMERA(",\"username\":null,\"password\":\"p\""),
@@ -270,11 +275,35 @@ tells_what_restarts_a_stream(void **state)
 		CAMERA(",\"loop\":true"),	   CAMERA(",\"file_start\":\"2026-01-01T00:00:00Z\"")};
 
 	assert_int_equal(difference(CAMERA(""), CAMERA("")), 0);
-	assert_int_equal(difference(CAMERA(""), CAMERA(",\"name\":\"renamed\"")), 0);
+	assert_int_equal(difference(CAMERA(""), CAMERA(",\"location\":\"elsewhere\"")), 0);
 	for (size_t i = 0; i < sizeof(detection) / sizeof(detection[0]); i++)
 		assert_int_equal(difference(CAMERA(""), detection[i]), 1);
 	for (size_t i = 0; i < sizeof(stream) / sizeof(stream[0]); i++)
 		assert_int_equal(difference(CAMERA(""), stream[i]), 2);
+}
+
+static void
+publishing_is_read(void **state)
+{
+	DesiredState *plain = parse(CAMERA(",\"publish_url\":\"rtsp://o%40:p@h:8554/out\""));
+	DesiredState *full =
+		parse(CAMERA(",\"publish_url\":\"srt://h:9000\",\"publish_annotated\":false,"
+					 "\"publish_username\":\"o\",\"publish_password\":\"p\""));
+	DesiredState *none = parse(CAMERA(""));
+
+	assert_string_equal(plain->cameras[0]->publish_url, "rtsp://h:8554/out");
+	assert_string_equal(plain->cameras[0]->publish_username, "o@");
+	assert_string_equal(plain->cameras[0]->publish_password, "p");
+	assert_true(plain->cameras[0]->publish_annotated);
+	assert_string_equal(full->cameras[0]->publish_username, "o");
+	assert_false(full->cameras[0]->publish_annotated);
+	assert_null(none->cameras[0]->publish_url);
+	assert_true(camera_config_same_publishing(full->cameras[0], full->cameras[0]));
+	assert_false(camera_config_same_publishing(full->cameras[0], plain->cameras[0]));
+	assert_false(camera_config_same_publishing(none->cameras[0], plain->cameras[0]));
+	desired_state_free(plain);
+	desired_state_free(full);
+	desired_state_free(none);
 }
 
 static void
@@ -353,6 +382,7 @@ main(void)
 		cmocka_unit_test(a_model_file_stays_in_its_directory),
 		cmocka_unit_test(nonsense_is_refused_without_quoting_it),
 		cmocka_unit_test(tells_what_restarts_a_stream),
+		cmocka_unit_test(publishing_is_read),
 		cmocka_unit_test(lines_are_read_however_they_are_cut),
 		cmocka_unit_test(an_endless_line_is_an_end),
 	};
