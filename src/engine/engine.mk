@@ -55,5 +55,6 @@ uninstall-engine:
 	rm -rf '$(ENGINE_LIBDIR)' '$(DESTDIR)$(datadir)/pg_cctv' '$(DESTDIR)$(bindir)/pg_cctv_engine'
 
 include test/unit/unit.mk
+include test/fuzz/fuzz.mk
 
 .PHONY: install-engine uninstall-engine
