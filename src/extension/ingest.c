@@ -336,9 +336,14 @@ narrow_down(int nlines, const CctvFailure *failure, int64 now)
 {
 	int category = ERRCODE_TO_CATEGORY(failure->sqlstate);
 
-	/* Undefined objects, internal errors: give an administrator's change a chance. */
+	/*
+	 * Undefined objects, internal errors: give an administrator's change a chance.
+	 * So with a row that is referred to and gone: a rule or a camera that somebody
+	 * has deleted since the statement began is not there for the next.
+	 */
 	if ((category == ERRCODE_SYNTAX_ERROR_OR_ACCESS_RULE_VIOLATION ||
-		 category == ERRCODE_INTERNAL_ERROR) &&
+		 category == ERRCODE_INTERNAL_ERROR ||
+		 failure->sqlstate == ERRCODE_FOREIGN_KEY_VIOLATION) &&
 		++queue.failures <= PATIENCE)
 	{
 		cctv_action_report("storing events", failure);
