@@ -83,20 +83,46 @@ add_row(uint16_t *restrict sums, const uint8_t *restrict row, int width)
 		sums[x] += row[x];
 }
 
-static void
-average_columns(float *restrict cells, int columns, const uint16_t *restrict sums, int width,
-				int cell, int nrows)
+/* Sums of so many neighbours; called with a constant, it is unrolled. */
+static inline void
+average_whole(float *restrict cells, int count, const uint16_t *restrict sums, int cell,
+			  float samples)
 {
-	for (int column = 0; column < columns; column++)
+	for (int column = 0; column < count; column++)
 	{
-		int start = column * cell;
-		int end = start + cell < width ? start + cell : width;
 		unsigned sum = 0;
 
-		for (int x = start; x < end; x++)
-			sum += sums[x];
-		cells[column] = (float) sum / (float) ((end - start) * nrows);
+		for (int x = 0; x < cell; x++)
+			sum += sums[column * cell + x];
+		cells[column] = (float) sum / samples;
 	}
+}
+
+static void
+average_columns(float *cells, int columns, const uint16_t *sums, int width, int cell, int nrows)
+{
+	int whole = width / cell;
+	float samples = (float) (cell * nrows);
+
+	switch (cell)
+	{
+		case 4: /* 640 columns */
+			average_whole(cells, whole, sums, 4, samples);
+			break;
+		case 8: /* 720p */
+			average_whole(cells, whole, sums, 8, samples);
+			break;
+		case 12: /* 1080p */
+			average_whole(cells, whole, sums, 12, samples);
+			break;
+		default:
+			average_whole(cells, whole, sums, cell, samples);
+			break;
+	}
+	/* The last column may be cut off by the frame's edge. */
+	if (whole < columns)
+		average_whole(cells + whole, 1, sums + whole * cell, width - whole * cell,
+					  (float) ((width - whole * cell) * nrows));
 }
 
 void

@@ -328,35 +328,76 @@ contrast(const Motion *motion)
 	return clampf(share, LEAST_CONTRAST, 1);
 }
 
-/* Mark every cell that is not masked.  Returns the fraction of these marked strong. */
-static float
-mark_cells(Motion *motion, float threshold)
-{
-	const float *restrict cells = motion->grid.cells;
-	const float *restrict mean = motion->mean;
-	const float *restrict deviation = motion->deviation;
-	float *restrict restless = motion->restless;
-	const uint8_t *restrict open = motion->open;
-	uint8_t *restrict marks = motion->marks;
-	float *restrict beyond = motion->beyond;
-	int n = motion->grid.columns * motion->grid.rows;
-	int count = 0;
+/*
+ * The two loops that an idle camera spends its time in.  Each has a function to
+ * itself, because only of parameters does the compiler believe "restrict", and
+ * comparisons are numbers in it: with a branch it would not be vectorised.
+ */
+#define VECTORISED static __attribute__((noinline))
 
+VECTORISED void
+mark_each(int n, float threshold, const float *restrict cells, const float *restrict mean,
+		  const float *restrict deviation, const uint8_t *restrict open, float *restrict restless,
+		  float *restrict beyond, uint8_t *restrict marks)
+{
 	for (int i = 0; i < n; i++)
 	{
 		float off = fabsf(cells[i] - mean[i]);
 		float limit = maxf(threshold, DEVIATIONS * deviation[i]);
 		float excess = maxf(restless[i] - RESTLESS_FREE, 0);
 		float damped = limit * minf(1 + RESTLESS_STEP * excess, RESTLESS_MAX);
-		float now = off > limit ? 1.0f : 0.0f;
+		float now = (float) (off > limit);
 
 		/* Flicker is counted against the undamped limit, or damping would end it. */
 		restless[i] += now * (1 - beyond[i]);
 		beyond[i] = now;
-		marks[i] = (uint8_t) (((off > damped ? 1 : 0) + (off > WEAK * damped ? 1 : 0)) * open[i]);
+		marks[i] = (uint8_t) (((off > damped) + (off > WEAK * damped)) & -(int) open[i]);
 	}
+}
+
+/* Shares of a step towards the frame. */
+typedef struct LearnRates
+{
+	float dt;
+	float background;
+	float front;
+	float noise;
+	float forget;
+	float changed; /* luma levels from one frame to the next that are a change */
+} LearnRates;
+
+VECTORISED void
+learn_each(int n, LearnRates rates, const float *restrict cells, const float *restrict previous,
+		   const uint8_t *restrict kept, float *restrict mean, float *restrict deviation,
+		   float *restrict restless, float *restrict still)
+{
 	for (int i = 0; i < n; i++)
-		count += marks[i] == MARK_STRONG;
+	{
+		float off = cells[i] - mean[i];
+		float changing = (float) (fabsf(cells[i] - previous[i]) > rates.changed);
+		float behind = (float) (kept[i] == MARK_NONE);
+		float settled = maxf((float) (still[i] > STILL_S), behind);
+		float spread = minf(fabsf(off), DEVIATION_MAX) - deviation[i];
+
+		/* Who passes a parked car does not make it move. */
+		still[i] = (1 - behind) * maxf(still[i] + rates.dt * (1 - 3 * changing), 0);
+		mean[i] += (settled * rates.background + (1 - settled) * rates.front) * off;
+		deviation[i] = maxf(deviation[i] + behind * rates.noise * spread, DEVIATION_MIN);
+		restless[i] *= rates.forget;
+	}
+}
+
+/* Mark every cell that is not masked.  Returns the fraction of these marked strong. */
+static float
+mark_cells(Motion *motion, float threshold)
+{
+	int n = motion->grid.columns * motion->grid.rows;
+	int count = 0;
+
+	mark_each(n, threshold, motion->grid.cells, motion->mean, motion->deviation, motion->open,
+			  motion->restless, motion->beyond, motion->marks);
+	for (int i = 0; i < n; i++)
+		count += motion->marks[i] == MARK_STRONG;
 	return (float) count / (motion->nopen > 0 ? motion->nopen : 1);
 }
 
@@ -364,33 +405,16 @@ mark_cells(Motion *motion, float threshold)
 static void
 learn(Motion *motion, float dt, float threshold)
 {
-	const float *restrict cells = motion->grid.cells;
-	const float *restrict previous = motion->previous;
-	const uint8_t *restrict kept = motion->kept;
-	float *restrict mean = motion->mean;
-	float *restrict deviation = motion->deviation;
-	float *restrict restless = motion->restless;
-	float *restrict still = motion->still;
-	float background = rate(dt, BACKGROUND_TAU);
-	float front = rate(dt, FRONT_TAU);
-	float noise = rate(dt, DEVIATION_TAU);
-	float forget = 1 - rate(dt, RESTLESS_TAU);
-	int n = motion->grid.columns * motion->grid.rows;
+	LearnRates rates = {.dt = dt,
+						.background = rate(dt, BACKGROUND_TAU),
+						.front = rate(dt, FRONT_TAU),
+						.noise = rate(dt, DEVIATION_TAU),
+						.forget = 1 - rate(dt, RESTLESS_TAU),
+						.changed = WEAK * threshold};
 
-	for (int i = 0; i < n; i++)
-	{
-		float off = cells[i] - mean[i];
-		float changing = fabsf(cells[i] - previous[i]) > WEAK * threshold ? 1.0f : 0.0f;
-		float behind = kept[i] == MARK_NONE ? 1.0f : 0.0f;
-		float settled = still[i] > STILL_S ? 1.0f : behind;
-		float spread = minf(fabsf(off), DEVIATION_MAX) - deviation[i];
-
-		/* Who passes a parked car does not make it move. */
-		still[i] = (1 - behind) * maxf(still[i] + dt * (1 - 3 * changing), 0);
-		mean[i] += (settled * background + (1 - settled) * front) * off;
-		deviation[i] = maxf(deviation[i] + behind * noise * spread, DEVIATION_MIN);
-		restless[i] *= forget;
-	}
+	learn_each(motion->grid.columns * motion->grid.rows, rates, motion->grid.cells,
+			   motion->previous, motion->kept, motion->mean, motion->deviation, motion->restless,
+			   motion->still);
 }
 
 /* One frame of learning the background from nothing. */
