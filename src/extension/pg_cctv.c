@@ -10,6 +10,7 @@
 #include "postgres.h"
 
 #include "compat.h"
+#include "drop_notice.h"
 #include "guc.h"
 #include "launcher.h"
 #include "miscadmin.h"
@@ -29,4 +30,5 @@ _PG_init(void)
 
 	cctv_shared_state_request();
 	cctv_register_launcher();
+	cctv_drop_notice_install();
 }

@@ -18,6 +18,7 @@
 #include "action.h"
 #include "catalog/pg_type.h"
 #include "clock.h"
+#include "database_lock.h"
 #include "compat.h"
 #include "engine_socket.h"
 #include "engines.h"
@@ -36,6 +37,7 @@
 
 #define LOCK_TIMEOUT "5s"
 #define CHECK_INTERVAL_MS 1000		/* does the extension exist? */
+#define SECOND_LOOK_MS 200			/* is the database still claimed? */
 #define RECONCILE_INTERVAL_MS 10000 /* for changes that woke nobody */
 #define REPORT_INTERVAL_MS 5000
 #define MAINTAIN_INTERVAL_MS 60000
@@ -60,6 +62,7 @@ static struct
 	char *fixed_settings;
 	char *title;
 	int64 next_check;
+	bool claimed_before; /* the database was, at the last look */
 	Duty reconcile;
 	Duty maintain;
 	int64 next_report;
@@ -179,6 +182,27 @@ stop_serving(const CctvFailure *failure)
 				  failure->hint != NULL ? errhint("%s", failure->hint) : 0));
 }
 
+/*
+ * Make way for DROP DATABASE and its like, which give up after five seconds.  The
+ * launcher's next attempt to connect waits for their end.  Two looks, since whoever
+ * may not drop the database holds the lock too, for the moment of being refused.
+ */
+static void
+make_way(int64 now)
+{
+	bool claimed = cctv_database_is_claimed();
+
+	if (claimed && worker.claimed_before)
+	{
+		ereport(LOG, (errmsg("pg_cctv worker makes way: its database is being dropped, renamed, "
+							 "moved or copied")));
+		proc_exit(0);
+	}
+	worker.claimed_before = claimed;
+	if (claimed)
+		worker.next_check = now + SECOND_LOOK_MS;
+}
+
 /* Once a second, and when a transaction failed: is there work for us? */
 static void
 check_extension(int64 now)
@@ -206,6 +230,7 @@ check_extension(int64 now)
 		cctv_action_report("looking for the extension", &failure);
 	else if (!worker.serving)
 		begin_serving();
+	make_way(now);
 }
 
 /* ---- duties ---- */
