@@ -6,11 +6,12 @@
  *		In turns: a bare ONNX Runtime loop, the engine's inference with its
  *		decode, and all that a frame costs, picture to objects.  Prints the
  *		median of the thread's CPU time of each, in milliseconds.
- *	inference persons MODEL SIDE whole|regions|tiles VIDEO
- *		Finds the persons of a video at five frames a second, in the whole frame,
- *		or in regions as the engine plans them, or in everything at once that
- *		this model can see.  Prints for each look a line of boxes, then the looks
- *		and their CPU milliseconds.
+ *	inference persons MODEL SIDE whole|parts|tiles VIDEO
+ *		Finds the persons of a video at five frames a second: in the whole frame,
+ *		or where the engine looks (in the whole or a part of it, one inference
+ *		each time), or in everything that this model can see.  Prints for each
+ *		look a line: the boxes found, a bar, and those of all confirmed tracks;
+ *		then the number of looks, of inferences, and their CPU milliseconds.
  *	inference faces OBJECTS FACES PICTURE X Y W H
  *		The picture's one face (X, Y, W, H in pixels) in frames of 720p, at several
  *		sizes.  Prints for each its width, the frames, in how many of them a
@@ -30,6 +31,7 @@
 #include <libswscale/swscale.h>
 #include <onnxruntime_c_api.h>
 
+#include "attention.h"
 #include "detector.h"
 #include "detector_backend.h"
 #include "detector_decode.h"
@@ -40,7 +42,6 @@
 
 #define PERSON 0
 #define STEP 0.2 /* seconds between looks */
-#define WHOLE_EVERY 3.0
 
 static const char *const LABELS[] = {"person", "bicycle", "car", "motorcycle", "bus",
 									 "truck",  "bird",	  "cat", "dog"};
@@ -320,38 +321,33 @@ typedef struct Watch
 	Workspace *workspace;
 	Motion *motion;
 	Tracker *tracker;
+	Attention attention;
 	bool tiles;
-	bool regions;
+	bool parts;
 	double next;
-	double whole_at;
 	double spent_ms;
 	int looks;
+	int inferences;
 } Watch;
 
-/* Where the engine would look: around motion and tracks, or (0) everywhere. */
+/* Where the engine would look: at a part of the frame, or (0) everywhere. */
 static int
-plan(Watch *watch, const AVFrame *frame, double seconds, const MotionResult *motion,
-	 PixelRect *regions)
+attend(Watch *watch, const AVFrame *frame, int64_t at_us, const MotionResult *motion,
+	   PixelRect *region)
 {
-	Box boxes[MOTION_MAX_CLUSTERS + TRACKER_MAX_TRACKS];
-	const Track *tracks;
-	int ntracks = tracker_tracks(watch->tracker, &tracks);
-	int nboxes = 0;
-	int width;
-	int height;
-	int n = 0;
+	View view = {.width = frame->width,
+				 .height = frame->height,
+				 .at_us = at_us,
+				 .clusters = motion->clusters,
+				 .nclusters = motion->nclusters};
+	bool part;
 
-	detector_input_size(watch->detector, &width, &height);
-	for (int i = 0; i < motion->nclusters; i++)
-		boxes[nboxes++] = motion->clusters[i];
-	for (int i = 0; i < ntracks; i++)
-		boxes[nboxes++] = tracks[i].box;
-	if (watch->regions && !motion->calibrating && seconds - watch->whole_at < WHOLE_EVERY)
-		n = region_plan(frame->width, frame->height, width, height, boxes, nboxes, REGION_MAX,
-						regions);
-	if (n == 0)
-		watch->whole_at = seconds;
-	return n;
+	view.ntracks = tracker_tracks(watch->tracker, &view.tracks);
+	detector_input_size(watch->detector, &view.input_width, &view.input_height);
+	part =
+		watch->parts && !motion->calibrating && attention_choose(&watch->attention, &view, region);
+	attention_searched(&watch->attention, &view, part ? region : NULL);
+	return part;
 }
 
 /* Four by two overlapping parts, and the whole. */
@@ -370,9 +366,33 @@ tile(const AVFrame *frame, PixelRect *regions)
 }
 
 static void
+print_box(const Box *box)
+{
+	printf(" %.4f,%.4f,%.4f,%.4f", box->x, box->y, box->w, box->h);
+}
+
+static void
+print_look(const ObjectList *objects, const Tracker *tracker)
+{
+	const Track *tracks;
+	int ntracks = tracker_tracks(tracker, &tracks);
+
+	printf("look");
+	for (int i = 0; i < objects->count; i++)
+		if (objects->items[i].label == PERSON && objects->items[i].confidence >= 0.5f)
+			print_box(&objects->items[i].box);
+	printf(" |");
+	for (int i = 0; i < ntracks; i++)
+		if (tracks[i].state == TRACK_CONFIRMED && tracks[i].label == PERSON)
+			print_box(&tracks[i].predicted);
+	printf("\n");
+}
+
+static void
 watch_frame(const AVFrame *frame, double seconds, void *context)
 {
 	Watch *watch = context;
+	int64_t at_us = (int64_t) (seconds * 1e6);
 	TrackerInput inputs[DETECTOR_MAX_OBJECTS];
 	PixelRect regions[DETECTOR_MAX_REGIONS];
 	Box looked_at[DETECTOR_MAX_REGIONS];
@@ -385,43 +405,38 @@ watch_frame(const AVFrame *frame, double seconds, void *context)
 		return;
 	watch->next += STEP;
 	watch->looks++;
-	motion_update(watch->motion, frame, (int64_t) (seconds * 1e6), &motion);
-	n = watch->tiles ? tile(frame, regions) : plan(watch, frame, seconds, &motion, regions);
+	motion_update(watch->motion, frame, at_us, &motion);
+	n = watch->tiles ? tile(frame, regions) : attend(watch, frame, at_us, &motion, regions);
+	watch->inferences += n > 0 ? n : 1;
 	start = cpu_ms();
 	find(watch->detector, watch->workspace, frame, regions, n, &objects);
 	watch->spent_ms += cpu_ms() - start;
-	printf("look");
 	for (int i = 0; i < objects.count; i++)
-	{
-		const Object *object = &objects.items[i];
-
-		inputs[i] = (TrackerInput){
-			.box = object->box, .confidence = object->confidence, .label = object->label};
-		if (object->label == PERSON && object->confidence >= 0.5f)
-			printf(" %.4f,%.4f,%.4f,%.4f", object->box.x, object->box.y, object->box.w,
-				   object->box.h);
-	}
-	printf("\n");
+		inputs[i] = (TrackerInput){.box = objects.items[i].box,
+								   .confidence = objects.items[i].confidence,
+								   .label = objects.items[i].label};
 	for (int i = 0; i < n; i++)
 		looked_at[i] = box_from_rect(&regions[i], frame->width, frame->height);
-	tracker_update(watch->tracker, (int64_t) (seconds * 1e6), inputs, objects.count, looked_at, n);
+	tracker_update(watch->tracker, at_us, inputs, objects.count, looked_at, n);
+	print_look(&objects, watch->tracker);
 }
 
 static void
-watch_persons(const char *path, int side, bool tiles, bool regions, const char *video)
+watch_persons(const char *path, int side, const char *where, const char *video)
 {
 	ModelSpec spec = model("efficientdet", path, side, side, 9);
 	MotionSettings settings = {.threshold = 20, .min_area = 0.0005f};
 	TrackerSettings tracking;
-	Watch watch = {.tiles = tiles, .regions = regions, .whole_at = -WHOLE_EVERY};
+	Watch watch = {.tiles = strcmp(where, "tiles") == 0, .parts = strcmp(where, "parts") == 0};
 
 	tracker_default_settings(&tracking);
+	attention_reset(&watch.attention);
 	watch.detector = open_detector(&spec);
 	watch.workspace = workspace_create();
 	watch.motion = motion_create(&settings);
 	watch.tracker = tracker_create(&tracking);
 	read_frames(video, watch_frame, &watch);
-	printf("looks %d cpu_ms %.1f\n", watch.looks, watch.spent_ms);
+	printf("sum %d %d %.1f\n", watch.looks, watch.inferences, watch.spent_ms);
 }
 
 /* ---- faces ---- */
@@ -535,8 +550,7 @@ main(int argc, char **argv)
 	if (argc == 9 && strcmp(argv[1], "speed") == 0)
 		measure_speed(argv + 2);
 	else if (argc == 6 && strcmp(argv[1], "persons") == 0)
-		watch_persons(argv[2], atoi(argv[3]), strcmp(argv[4], "tiles") == 0,
-					  strcmp(argv[4], "regions") == 0, argv[5]);
+		watch_persons(argv[2], atoi(argv[3]), argv[4], argv[5]);
 	else if (argc == 9 && strcmp(argv[1], "faces") == 0)
 		measure_faces(argv + 2);
 	else

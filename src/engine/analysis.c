@@ -127,7 +127,7 @@ analysis_create(int camera_id, CameraPlan *plan, EventStream *events, Pool *pool
 	analysis->task = (PoolTask){.run = search, .arg = analysis, .camera_id = camera_id};
 	analysis->unpaced = camera_plan_unpaced(plan);
 	analysis->plan = camera_plan_ref(plan);
-	analysis->memory = SEARCH_MEMORY_EMPTY;
+	search_memory_reset(&analysis->memory);
 	analysis->motion = motion_create(&plan->config->motion);
 	analysis->tracker = make_tracker(plan);
 	analysis->scene = scene_create(events);
@@ -320,8 +320,9 @@ report_seen(Analysis *analysis, const CameraPlan *plan, const Job *job, double i
 }
 
 /*
- * Show whoever looks at the camera where its objects are: those of this frame,
- * or (NULL) those that stand still, in whatever frame is newest.
+ * Show whoever looks at the camera where its objects are: in this frame, those
+ * that were not looked for too; or (NULL) those that stand still, in whatever
+ * frame is newest.
  */
 static void
 show_tracks(Analysis *analysis, const Job *job)
@@ -333,9 +334,9 @@ show_tracks(Analysis *analysis, const Job *job)
 
 	for (int i = 0; i < ntracks && n < LIVE_MAX_OBJECTS; i++)
 	{
-		if (tracks[i].state != TRACK_CONFIRMED || (!tracks[i].seen && !tracks[i].stationary))
+		if (tracks[i].state != TRACK_CONFIRMED || (job == NULL && !tracks[i].stationary))
 			continue;
-		objects[n].box = tracks[i].box;
+		objects[n].box = tracks[i].seen ? tracks[i].box : box_clip(&tracks[i].predicted);
 		objects[n].speed = tracks[i].speed;
 		snprintf(objects[n].caption, sizeof(objects[n].caption), "%s %d%%",
 				 track_label(analysis->plan, &tracks[i]),
@@ -355,8 +356,8 @@ report_findings(Analysis *analysis)
 
 	if (found->failed)
 		return;
-	tracker_update(analysis->tracker, job->at_us, found->inputs, found->ninputs, found->regions,
-				   found->nregions);
+	tracker_update(analysis->tracker, job->at_us, found->inputs, found->ninputs, &found->region,
+				   found->part);
 	report_seen(analysis, analysis->plan, job, found->inference_ms);
 	report_ended(analysis, job->at_us);
 	show_tracks(analysis, job);
@@ -593,7 +594,7 @@ analysis_cut(Analysis *analysis, int64_t at_us, bool renumber)
 	if (analysis->moving)
 		event_motion(analysis->events, at_us, false, 0);
 	analysis->moving = false;
-	analysis->memory = SEARCH_MEMORY_EMPTY;
+	search_memory_reset(&analysis->memory);
 	motion_reset(analysis->motion);
 	if (renumber && (fresh = make_tracker(analysis->plan)) != NULL)
 	{

@@ -14,11 +14,8 @@
 #include "clock.h"
 #include "detector_kind.h"
 #include "log.h"
+#include "region.h"
 
-/* The whole frame is searched at least this often while there is activity. */
-#define WHOLE_FRAME_US (3 * CLOCK_SECOND)
-
-#define MAX_BOXES (MOTION_MAX_CLUSTERS + TRACKER_MAX_TRACKS)
 #define MAX_HOSTS DETECTOR_MAX_OBJECTS
 
 /* Objects in which another model looks. */
@@ -77,27 +74,29 @@ regional_model(const CameraPlan *plan)
 	return NULL;
 }
 
-/* Where to search: around what moves and what is tracked, or (0) everywhere. */
-static int
-plan_regions(const CameraPlan *plan, const SearchFrame *frame, SearchMemory *memory,
-			 PixelRect regions[REGION_MAX])
+/* Where to search: in a part of the frame, or (false) everywhere. */
+static bool
+choose_part(const CameraPlan *plan, const SearchFrame *frame, Attention *attention,
+			PixelRect *region)
 {
 	const ModelConfig *model = regional_model(plan);
-	Box boxes[MAX_BOXES];
-	int nboxes = 0;
-	int nregions = 0;
+	View view = {.width = frame->frame->width,
+				 .height = frame->frame->height,
+				 .at_us = frame->at_us,
+				 .clusters = frame->clusters,
+				 .nclusters = frame->nclusters,
+				 .tracks = frame->tracks,
+				 .ntracks = frame->ntracks};
+	bool part = false;
 
-	for (int i = 0; i < frame->nclusters; i++)
-		boxes[nboxes++] = frame->clusters[i];
-	for (int i = 0; i < frame->ntracks && nboxes < MAX_BOXES; i++)
-		boxes[nboxes++] = frame->tracks[i].box;
-	if (model != NULL && !frame->whole && memory->whole_us != INT64_MIN &&
-		frame->at_us - memory->whole_us < WHOLE_FRAME_US)
-		nregions = region_plan(frame->frame->width, frame->frame->height, model->input_width,
-							   model->input_height, boxes, nboxes, REGION_MAX, regions);
-	if (nregions == 0)
-		memory->whole_us = frame->at_us;
-	return nregions;
+	if (model != NULL)
+	{
+		view.input_width = model->input_width;
+		view.input_height = model->input_height;
+		part = !frame->whole && attention_choose(attention, &view, region);
+	}
+	attention_searched(attention, &view, part ? region : NULL);
+	return part;
 }
 
 /*
@@ -203,10 +202,17 @@ run_guests(const CameraPlan *plan, const SearchFrame *frame, SearchMemory *memor
 }
 
 void
+search_memory_reset(SearchMemory *memory)
+{
+	*memory = (SearchMemory){.searched_us = INT64_MIN};
+	attention_reset(&memory->attention);
+}
+
+void
 frame_search(const CameraPlan *plan, const SearchFrame *frame, SearchMemory *memory,
 			 Workspace *workspace, Findings *found)
 {
-	PixelRect regions[REGION_MAX];
+	PixelRect region;
 	Hosts hosts = {.n = 0};
 
 	found->ninputs = 0;
@@ -214,14 +220,13 @@ frame_search(const CameraPlan *plan, const SearchFrame *frame, SearchMemory *mem
 	found->failed = true;
 	found->reason[0] = '\0';
 	memory->searched_us = frame->at_us;
-	found->nregions = plan_regions(plan, frame, memory, regions);
-	for (int i = 0; i < found->nregions; i++)
-		found->regions[i] = box_from_rect(&regions[i], frame->frame->width, frame->frame->height);
+	found->part = choose_part(plan, frame, &memory->attention, &region);
+	if (found->part)
+		found->region = box_from_rect(&region, frame->frame->width, frame->frame->height);
 	for (int i = 0; i < plan->nmodels; i++)
 		if (host_label(plan, i) == NULL)
-			run_model(plan, i, frame, regions,
-					  traits_of(plan, i)->whole_frame ? 0 : found->nregions, workspace, &hosts,
-					  found);
+			run_model(plan, i, frame, &region, found->part && !traits_of(plan, i)->whole_frame,
+					  workspace, &hosts, found);
 	run_guests(plan, frame, memory, workspace, &hosts, found);
 }
 

@@ -5,10 +5,10 @@
 #ifndef CCTV_FRAME_SEARCH_H
 #define CCTV_FRAME_SEARCH_H
 
+#include "attention.h"
 #include "camera_plan.h"
 #include "detector.h"
 #include "motion.h"
-#include "region.h"
 #include "tracker.h"
 
 #define SEARCH_MAX_INPUTS 512
@@ -29,8 +29,8 @@ typedef struct SearchFrame
 typedef struct SearchMemory
 {
 	int64_t searched_us; /* INT64_MIN: never */
-	int64_t whole_us;	 /* when the whole frame was last searched */
 	unsigned turn;		 /* who comes first when there are too many */
+	Attention attention;
 } SearchMemory;
 
 /* What was found, as the tracker takes it. */
@@ -38,19 +38,20 @@ typedef struct Findings
 {
 	int ninputs;
 	TrackerInput inputs[SEARCH_MAX_INPUTS];
-	int nregions; /* 0: all of the frame was searched */
-	Box regions[REGION_MAX];
+	bool part; /* of the frame was searched, the region; or else all */
+	Box region;
 	double inference_ms;
 	bool failed;	  /* no model could look */
 	char reason[256]; /* why a model could not, "" if all could */
 } Findings;
 
-#define SEARCH_MEMORY_EMPTY ((SearchMemory){.searched_us = INT64_MIN, .whole_us = INT64_MIN})
+/* Nothing was searched yet. */
+extern void search_memory_reset(SearchMemory *memory);
 
 /*
- * Run the plan's models: around what moves and is tracked, or everywhere; those
- * that look within objects of others after these.  Keeps what the camera asks
- * for.
+ * Run the plan's models, each once: on the whole frame, or on the part of it
+ * that is most worth a look; those that look within objects of others after
+ * these.  Keeps what the camera asks for.
  */
 extern void frame_search(const CameraPlan *plan, const SearchFrame *frame, SearchMemory *memory,
 						 Workspace *workspace, Findings *found);

@@ -1,7 +1,6 @@
 /*
  * region.h
- *		Which parts of a frame to search: the whole of it, or squares around
- *		motion and tracks when the frame is much larger than a model's input.
+ *		Parts of a frame that show an object enlarged.
  */
 #ifndef CCTV_REGION_H
 #define CCTV_REGION_H
@@ -10,16 +9,11 @@
 
 #include "geometry.h"
 
-#define REGION_MAX 4
-
 /*
- * Plan at most max_regions (<= REGION_MAX) regions that cover the boxes of
- * motion and of tracks.  Writes none when the whole frame should be searched:
- * the frame is at most 1.5 times the input, nothing is given, or the squares
- * would cost more than the whole.  Returns the number written.
+ * Where a span of `length` pixels begins that has [low, high] in its middle and
+ * lies inside [0, limit]: an even pixel, as chroma comes in pairs.
  */
-extern int region_plan(int frame_width, int frame_height, int input_width, int input_height,
-					   const Box *boxes, int nboxes, int max_regions, PixelRect *regions);
+extern int region_place(float low, float high, int length, int limit);
 
 /*
  * The region, of the input's shape, that shows an object enlarged: upper, only

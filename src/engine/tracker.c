@@ -49,8 +49,7 @@ _Static_assert(TRACKER_MAX_TRACKS <= ASSIGNMENT_MAX, "every track may be a row")
 typedef struct Memory
 {
 	KalmanBox filter;
-	Box predicted; /* for the frame under way */
-	int misses;	   /* searches in a row that did not find it */
+	int misses; /* searches in a row that did not find it */
 	int64_t lost_since_us;
 	int64_t min_age_us; /* to be confirmed */
 	Box anchor;			/* where it stands, since anchor_us */
@@ -160,7 +159,7 @@ static float
 likeness(const Tracker *tracker, int track, const TrackerInput *input, const Round *round)
 {
 	const Track *known = &tracker->tracks[track];
-	const Box *predicted = &tracker->memories[track].predicted;
+	const Box *predicted = &known->predicted;
 	float ratio = box_area(&input->box) / box_area(predicted);
 	float margin = round->margin;
 	float overlap;
@@ -250,7 +249,7 @@ sight(Tracker *tracker, int index, const TrackerInput *input)
 	kalman_correct(&memory->filter, &input->box, input->confidence);
 	memory->misses = 0;
 	track->seen = true;
-	track->box = input->box;
+	track->box = track->predicted = input->box;
 	track->last_us = tracker->at_us;
 	track->confidence = input->confidence;
 	track->attributes = input->attributes;
@@ -338,7 +337,7 @@ begin_track(Tracker *tracker, const TrackerInput *input)
 	track->model = input->model;
 	track->hits = 1;
 	track->confidence = track->best_confidence = input->confidence;
-	track->box = memory->anchor = input->box;
+	track->box = track->predicted = memory->anchor = input->box;
 	track->attributes = input->attributes;
 	memory->min_age_us = input->min_age_us;
 	track->first_us = track->last_us = memory->anchor_us = tracker->at_us;
@@ -447,7 +446,7 @@ begin_frame(Tracker *tracker, int64_t at_us)
 		Memory *memory = &tracker->memories[i];
 
 		kalman_predict(&memory->filter, seconds);
-		memory->predicted = kalman_box(&memory->filter);
+		tracker->tracks[i].predicted = kalman_box(&memory->filter);
 		tracker->tracks[i].seen = false;
 		tracker->tracks[i].confirmed_now = false;
 	}
@@ -473,7 +472,7 @@ tracker_update(Tracker *tracker, int64_t at_us, const TrackerInput *inputs, int 
 
 	for (int i = 0; i < tracker->ntracks; i++)
 		if (!tracker->tracks[i].seen &&
-			was_searched(&tracker->memories[i].predicted, looked_at, nregions))
+			was_searched(&tracker->tracks[i].predicted, looked_at, nregions))
 			miss(tracker, i);
 	end_tracks(tracker);
 

@@ -56,8 +56,9 @@ typedef struct Track
 	int hits;		  /* sightings at high confidence */
 	float confidence; /* of the newest sighting */
 	float best_confidence;
-	Box box;   /* measured in the newest frame it was seen in */
-	Box speed; /* of its coordinates, per second, as believed there */
+	Box box;	   /* measured in the newest frame it was seen in */
+	Box speed;	   /* of its coordinates, per second, as believed there */
+	Box predicted; /* where it is thought to be in the newest frame */
 	int64_t first_us;
 	int64_t last_us;	   /* last sighting, of whatever confidence */
 	Attributes attributes; /* of the newest sighting */
