@@ -93,6 +93,14 @@ select cctv.ingest(jsonb_build_array(
 select camera, rule, track, at from pg_temp.a;
 select pg_temp.forget();
 
+-- A clock that was set back: what lies ahead keeps nothing quiet, and nobody in a crowd.
+select cctv.add_rule('calm', 'camera 1', cooldown => '1 hour') is not null, cctv.add_rule('two', 'camera 1', min_count => 2) is not null;
+select cctv.ingest(jsonb_build_array(pg_temp.report(-1, 1109, '200 s', 57, 0.4, 0.5))) as announced;
+select cctv.ingest(jsonb_build_array(pg_temp.report(-1, 1110, '60 s', 58, 0.4, 0.5))) as announced;
+select cctv.ingest(jsonb_build_array(pg_temp.report(-1, 1111, '61 s', 59, 0.4, 0.5))) as announced;
+select camera, rule, track, at, description from pg_temp.a;
+select pg_temp.forget();
+
 -- Schedule: an object that is there when it begins raises the alert then.
 select cctv.add_rule('at night', 'camera 1') as night, cctv.add_rule('loitering at night', 'camera 1', min_dwell => '90 s') as late \gset
 select cctv.schedule_rule(:night, starts => '12:03', ends => '12:04') is not null, cctv.schedule_rule(:late, starts => '12:03', ends => '12:04') is not null;

@@ -241,7 +241,8 @@ begin
 			union all
 			select b.*
 			from unnest(before) as b
-			where crowd_step.at - b.at <= case when b.stationary then interval '12 s' else interval '3 s' end
+			where crowd_step.at - b.at
+					between interval '0' and case when b.stationary then interval '12 s' else interval '3 s' end
 				and not exists (select from unnest(seen) as s where s.track_id = b.track_id)) as m;
 	state.raised := null;
 	if scheduled and state.size >= min_count then
@@ -268,7 +269,9 @@ create aggregate cctv.crowd_after(cctv.crowd_state, timestamptz, cctv.crowd_memb
 comment on aggregate cctv.crowd_after(cctv.crowd_state, timestamptz, cctv.crowd_member[], integer, boolean) is
 	'Who is there after a camera''s frames so far';
 
--- The cooldown: when a rule last raised an alert, and whether it does now.
+-- The cooldown: when a rule last raised an alert, and whether it does now.  An
+-- alert of a later time is of a clock that was set back since, or of another
+-- run of a file: it keeps nothing quiet.
 
 create type cctv.cooldown as (
 	last_at timestamptz,
@@ -289,7 +292,7 @@ create function cctv.cooldown_step(
 declare
 	last_at timestamptz := coalesce(state.last_at, earlier);
 begin
-	state.raises := last_at is null or at - last_at >= cooldown;
+	state.raises := last_at is null or at < last_at or at - last_at >= cooldown;
 	state.last_at := case when state.raises then at else last_at end;
 	return state;
 end

@@ -92,7 +92,8 @@ begin
 				over (partition by s.rule_id, s.camera_id order by s.scheduled_at) as cooldown_state
 		from scheduled as s
 			left join unnest(cooldowns) as c on c.rule_id = s.rule_id and c.camera_id = s.camera_id
-		where s.scheduled_at > greatest(c.seen_at, s.from_at)
+		-- One that was seen in the future is of a clock that was set back since.
+		where s.scheduled_at > greatest(case when c.seen_at <= upto then c.seen_at end, s.from_at)
 	)
 	select
 		(select array_agg(row(c.rule_id, c.camera_id, null, c.scheduled_at, null, null, null, null, null, null,
