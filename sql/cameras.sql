@@ -62,6 +62,8 @@ select cctv.add_camera('bad', 'rtsp://192.0.2.8/', models => '{}');
 select cctv.add_camera('bad', 'rtsp://192.0.2.8/', labels => '{}');
 \set VERBOSITY default
 select cctv.add_camera('bad', 'rtsp://192.0.2.8/', models => '{objects,weather}');
+update cctv.cameras set detect_fps = 1000 where name = 'lobby';
+update cctv.cameras set detect = null where name = 'lobby';
 select cctv.add_camera('bad', 'rtsp://192.0.2.8/', labels => '{person,unicorn}');
 \set VERBOSITY terse
 select cctv.add_camera('bad', 'rtsp://192.0.2.8/', labels => array[null]);

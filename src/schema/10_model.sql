@@ -75,7 +75,7 @@ begin
 	end if;
 	select l into unknown
 		from unnest(labels) as l
-		where not exists (
+		where cardinality(models) > 0 and not exists (
 			select from cctv.models as r where r.name = any (models) and l = any (r.labels))
 		limit 1;
 	if found then

@@ -164,7 +164,7 @@ begin
 		new.updated_at := clock_timestamp();
 	end if;
 	if new.time_zone is not null then
-		perform now() at time zone new.time_zone;
+		perform cctv.check_time_zone(new.time_zone);
 	end if;
 	return new;
 end

@@ -237,7 +237,10 @@ begin
 	select z.zone_id into found_id from cctv.zones as z where z.camera_id = camera and z.name = zone_id.name;
 	if not found then
 		raise exception 'camera "%" has no zone "%"', (select c.name from cctv.cameras as c where c.camera_id = camera), name
-			using errcode = 'undefined_object';
+			using errcode = 'undefined_object',
+				hint = (
+					select 'Its zones: ' || coalesce(string_agg(format('"%s"', z.name), ', ' order by z.name), 'none') || '.'
+					from cctv.zones as z where z.camera_id = camera);
 	end if;
 	return found_id;
 end

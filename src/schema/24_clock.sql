@@ -18,7 +18,13 @@ begin
 			using errcode = 'invalid_parameter_value',
 				hint = 'Use a name such as Europe/Berlin or UTC; select name from pg_timezone_names lists them.';
 	end if;
-	perform now() at time zone time_zone;
+	begin
+		perform now() at time zone time_zone;
+	exception when invalid_parameter_value then
+		raise exception 'the server knows no time zone "%"', time_zone
+			using errcode = 'invalid_parameter_value',
+				hint = 'Use a name such as Europe/Berlin or UTC; select name from pg_timezone_names lists them.';
+	end;
 end
 $$;
 comment on function cctv.check_time_zone(text) is

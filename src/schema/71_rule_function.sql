@@ -57,7 +57,21 @@ create function cctv.add_rule(
 declare
 	of_camera integer;
 	added integer;
+	unknown text;
 begin
+	-- What the engine says of a view is no model's.
+	select l into unknown
+		from unnest(labels) as l
+		where l not in ('blocked', 'moved', 'defocused')
+			and not exists (select from cctv.models as m where l = any (m.labels))
+		limit 1;
+	if found then
+		raise exception 'no model knows the label "%"', unknown
+			using errcode = 'invalid_parameter_value',
+				hint = (
+					select 'Known labels: ' || coalesce(string_agg(distinct l, ', ' order by l), 'none') || '.'
+					from cctv.models as m, unnest(m.labels) as l);
+	end if;
 	if camera is not null then
 		of_camera := cctv.checked_camera(cctv.camera_id(camera), 'manage');
 	elsif zone is not null or line is not null then
