@@ -19,20 +19,11 @@
 #include "log.h"
 #include "motion.h"
 #include "scene.h"
+#include "track_report.h"
 #include "tracker.h"
-
-/* A stationary object is verified, and reported, this often. */
-#define STATIONARY_REPORT_US (10 * CLOCK_SECOND)
-
-/* In a watched zone every second, which frames must not miss by a little. */
-#define WATCHED_REPORT_US (CLOCK_SECOND * 8 / 10)
 
 /* A track goes on by sightings of this part of the confidence that starts one. */
 #define LOW_PART 0.5f
-
-/* A picture of a track is replaced by one that is better by this much, this often. */
-#define BETTER_PICTURE 1.15f
-#define PICTURE_US CLOCK_SECOND
 
 /* A frame to search, and what moved in it. */
 typedef struct Job
@@ -46,23 +37,12 @@ typedef struct Job
 	Box clusters[MOTION_MAX_CLUSTERS];
 } Job;
 
-/* What has been told of a track. */
-typedef struct Reported
-{
-	int track;
-	int64_t at_us;
-	float score;		 /* of its picture, 0: there is none */
-	int64_t pictured_us; /* when the picture was last written */
-	char picture[MEDIA_PATH];
-} Reported;
-
 struct Analysis
 {
 	int camera_id;
 	EventStream *events;
 	Pool *pool;
 	SnapshotQueue *snapshots;
-	Live *live;
 	Counters *counters;
 	PoolTask task;
 	bool unpaced;
@@ -78,8 +58,7 @@ struct Analysis
 	Findings findings;
 	Tracker *tracker;
 	SearchMemory memory;
-	int nreported;
-	Reported reported[TRACKER_MAX_TRACKS];
+	TrackReport report;
 
 	pthread_mutex_t lock;
 	bool busy; /* a job waits or is in work */
@@ -122,10 +101,14 @@ analysis_create(int camera_id, CameraPlan *plan, EventStream *events, Pool *pool
 	analysis->events = events;
 	analysis->pool = pool;
 	analysis->snapshots = snapshots;
-	analysis->live = live;
 	analysis->counters = counters;
 	analysis->task = (PoolTask){.run = search, .arg = analysis, .camera_id = camera_id};
 	analysis->unpaced = camera_plan_unpaced(plan);
+	analysis->report = (TrackReport){.camera_id = camera_id,
+									 .unpaced = analysis->unpaced,
+									 .events = events,
+									 .snapshots = snapshots,
+									 .live = live};
 	analysis->plan = camera_plan_ref(plan);
 	search_memory_reset(&analysis->memory);
 	analysis->motion = motion_create(&plan->config->motion);
@@ -184,183 +167,24 @@ drop_job(Job *job)
 	av_frame_free(&job->frame);
 }
 
-/* Report the tracks that the tracker has just ended.  By the tracker's owner. */
-static void
-report_ended(Analysis *analysis, int64_t at_us)
-{
-	const Track *ended;
-	int count = tracker_ended(analysis->tracker, &ended);
-
-	for (int i = 0; i < count; i++)
-	{
-		event_track_end(analysis->events, at_us, ended[i].id, ended[i].last_us);
-		for (int j = 0; j < analysis->nreported; j++)
-			if (analysis->reported[j].track == ended[i].id)
-				analysis->reported[j--] = analysis->reported[--analysis->nreported];
-	}
-}
-
-/* What has been told of a track; NULL: nothing yet. */
-static Reported *
-find_reported(Analysis *analysis, int track)
-{
-	for (int i = 0; i < analysis->nreported; i++)
-		if (analysis->reported[i].track == track)
-			return &analysis->reported[i];
-	return NULL;
-}
-
-/* Does it stand where a rule waits for how long it stays, or counts? */
-static bool
-is_watched(const CameraPlan *plan, const Track *track)
-{
-	return polygons_contain(&plan->config->watched, box_foot(&track->box));
-}
-
-/* Is this track to be reported now?  Remembers that it was. */
-static bool
-due_for_report(Analysis *analysis, const CameraPlan *plan, const Track *track, int64_t at_us,
-			   bool *first)
-{
-	Reported *entry = find_reported(analysis, track->id);
-	int64_t pause_us = is_watched(plan, track) ? WATCHED_REPORT_US : STATIONARY_REPORT_US;
-
-	*first = entry == NULL;
-	if (entry == NULL)
-	{
-		if (analysis->nreported == TRACKER_MAX_TRACKS)
-			return false;
-		entry = &analysis->reported[analysis->nreported++];
-		*entry = (Reported){.track = track->id};
-	}
-	else if (track->stationary && at_us - entry->at_us < pause_us)
-		return false;
-	entry->at_us = at_us;
-	return true;
-}
-
-static const char *
-track_label(const CameraPlan *plan, const Track *track)
-{
-	return model_config(plan->models[track->model])->labels.items[track->label];
-}
-
-/* Keep this frame as the track's picture, if it is the best so far. */
-static void
-take_snapshot(Analysis *analysis, const CameraPlan *plan, const Job *job, const Track *track)
-{
-	Reported *reported = find_reported(analysis, track->id);
-	Snapshot snapshot = {.frame = job->frame,
-						 .camera_id = analysis->camera_id,
-						 .at_us = job->at_us,
-						 .track = track->id,
-						 .box = track->box,
-						 .label = track_label(plan, track),
-						 .confidence = track->confidence,
-						 .annotated = plan->config->snapshots_annotated};
-
-	if (reported == NULL || reported->picture[0] == '\0' ||
-		(reported->score > 0 && job->at_us - reported->pictured_us < PICTURE_US))
-		return;
-	snapshot.score = snapshot_score(job->frame, &track->box, track->confidence);
-	if (snapshot.score < reported->score * BETTER_PICTURE)
-		return;
-	memcpy(snapshot.path, reported->picture, sizeof(snapshot.path));
-	caption_camera(plan->config->name, analysis->camera_id, snapshot.camera);
-	if (analysis->unpaced)
-		snapshot_queue_write_now(analysis->snapshots, &snapshot, analysis->events);
-	/* What has been given up is made up for by the next frame. */
-	else if (!snapshot_queue_put(analysis->snapshots, &snapshot, analysis->events))
-		return;
-	reported->score = snapshot.score;
-	reported->pictured_us = job->at_us;
-}
-
-/* Tell what was seen in the job's frame, and keep pictures of it. */
-static void
-report_seen(Analysis *analysis, const CameraPlan *plan, const Job *job, double inference_ms)
-{
-	const Track *tracks;
-	int ntracks = tracker_tracks(analysis->tracker, &tracks);
-	bool pictures = plan->config->snapshots && analysis->snapshots != NULL;
-	EventObject objects[TRACKER_MAX_TRACKS];
-	int nobjects = 0;
-
-	for (int i = 0; i < ntracks && nobjects < TRACKER_MAX_TRACKS; i++)
-	{
-		const Track *track = &tracks[i];
-		EventObject *object = &objects[nobjects];
-		bool first;
-
-		if (track->state != TRACK_CONFIRMED || !track->seen ||
-			!due_for_report(analysis, plan, track, job->at_us, &first))
-			continue;
-		*object = (EventObject){.track = track->id,
-								.label = track_label(plan, track),
-								.model = model_config(plan->models[track->model])->name,
-								.confidence = track->confidence,
-								.box = track->box,
-								.stationary = track->stationary,
-								.attributes = &track->attributes,
-								.first = first,
-								.since_us = track->first_us};
-		if (first && pictures)
-		{
-			Reported *reported = find_reported(analysis, track->id);
-
-			media_path_snapshot(reported->picture, analysis->camera_id, job->at_us, track->id);
-			object->snapshot = reported->picture;
-		}
-		nobjects++;
-	}
-	event_objects(analysis->events, job->at_us, job->decoded_us, inference_ms, objects, nobjects);
-	for (int i = 0; pictures && i < ntracks; i++)
-		if (tracks[i].state == TRACK_CONFIRMED && tracks[i].seen)
-			take_snapshot(analysis, plan, job, &tracks[i]);
-}
-
-/*
- * Show whoever looks at the camera where its objects are: in this frame, those
- * that were not looked for too; or (NULL) those that stand still, in whatever
- * frame is newest.
- */
-static void
-show_tracks(Analysis *analysis, const Job *job)
-{
-	LiveObject objects[LIVE_MAX_OBJECTS];
-	const Track *tracks;
-	int ntracks = tracker_tracks(analysis->tracker, &tracks);
-	int n = 0;
-
-	for (int i = 0; i < ntracks && n < LIVE_MAX_OBJECTS; i++)
-	{
-		if (tracks[i].state != TRACK_CONFIRMED || (job == NULL && !tracks[i].stationary))
-			continue;
-		objects[n].box = tracks[i].seen ? tracks[i].box : box_clip(&tracks[i].predicted);
-		objects[n].speed = tracks[i].speed;
-		snprintf(objects[n].caption, sizeof(objects[n].caption), "%s %d%%",
-				 track_label(analysis->plan, &tracks[i]),
-				 (int) (tracks[i].confidence * 100 + 0.5f));
-		n++;
-	}
-	live_show_objects(analysis->live, objects, n, job != NULL ? job->frame : NULL,
-					  job != NULL ? job->at_us : 0);
-}
-
 /* The job's search is done: track and report. */
 static void
 report_findings(Analysis *analysis)
 {
 	const Findings *found = &analysis->findings;
 	const Job *job = &analysis->current;
+	ReportFrame frame = {.frame = job->frame,
+						 .at_us = job->at_us,
+						 .decoded_us = job->decoded_us,
+						 .inference_ms = found->inference_ms};
 
 	if (found->failed)
 		return;
 	tracker_update(analysis->tracker, job->at_us, found->inputs, found->ninputs, &found->region,
 				   found->part);
-	report_seen(analysis, analysis->plan, job, found->inference_ms);
-	report_ended(analysis, job->at_us);
-	show_tracks(analysis, job);
+	track_report_seen(&analysis->report, analysis->plan, analysis->tracker, &frame);
+	track_report_ended(&analysis->report, analysis->tracker, job->at_us);
+	track_report_show(&analysis->report, analysis->plan, analysis->tracker, &frame);
 }
 
 /* Give the tracker back, unless the next job waits already. */
@@ -409,8 +233,8 @@ static void
 idle(Analysis *analysis, int64_t at_us)
 {
 	tracker_idle(analysis->tracker, at_us);
-	report_ended(analysis, at_us);
-	show_tracks(analysis, NULL);
+	track_report_ended(&analysis->report, analysis->tracker, at_us);
+	track_report_show(&analysis->report, analysis->plan, analysis->tracker, NULL);
 }
 
 /* Must somebody who stands still in a watched zone be looked after? */
@@ -425,7 +249,7 @@ watched_due(const Analysis *analysis, int64_t at_us)
 		return false;
 	ntracks = tracker_tracks(analysis->tracker, &tracks);
 	for (int i = 0; i < ntracks; i++)
-		if (tracks[i].stationary && is_watched(analysis->plan, &tracks[i]))
+		if (tracks[i].stationary && track_is_watched(analysis->plan, &tracks[i]))
 			return true;
 	return false;
 }
@@ -578,7 +402,7 @@ static void
 end_tracks(Analysis *analysis, int64_t at_us)
 {
 	tracker_end_all(analysis->tracker, at_us);
-	report_ended(analysis, at_us);
+	track_report_ended(&analysis->report, analysis->tracker, at_us);
 }
 
 void

@@ -6,7 +6,6 @@
 #define _GNU_SOURCE
 #include "desired_state.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +15,7 @@
 
 #include "clock.h"
 #include "detector_kind.h"
+#include "json_reader.h"
 #include "network.h"
 #include "url.h"
 
@@ -26,198 +26,46 @@
 #define MAX_PATH 4096
 #define MAX_SOURCE_PATHS 64
 
-/* An object being read, and the first thing found wrong with it (malloc'd). */
-typedef struct Reader
-{
-	json_t *object;
-	char *problem;
-} Reader;
-
-static void complain(Reader *reader, const char *format, ...) __attribute__((format(printf, 2, 3)));
-
 static void
-complain(Reader *reader, const char *format, ...)
+read_settings(JsonReader *reader, Settings *settings)
 {
-	va_list args;
+	char *level = reader_string(reader, "log_level", MAX_NAME, "info");
 
-	if (reader->problem != NULL)
-		return;
-	va_start(args, format);
-	if (vasprintf(&reader->problem, format, args) < 0)
-		reader->problem = NULL;
-	va_end(args);
-}
-
-/* The value of a key; NULL when it is missing or null. */
-static json_t *
-value_of(Reader *reader, const char *key)
-{
-	json_t *value = json_object_get(reader->object, key);
-
-	return json_is_null(value) ? NULL : value;
-}
-
-/* A malloc'd copy of a string, or of fallback (which may be NULL). */
-static char *
-read_string(Reader *reader, const char *key, size_t max, const char *fallback)
-{
-	json_t *value = value_of(reader, key);
-	char *copy = NULL;
-
-	if (value != NULL && !json_is_string(value))
-		complain(reader, "%s must be a string", key);
-	else if (value != NULL && json_string_length(value) > max)
-		complain(reader, "%s is longer than %zu bytes", key, max);
-	else if (value != NULL)
-		fallback = json_string_value(value);
-	if (fallback != NULL && (copy = strdup(fallback)) == NULL)
-		complain(reader, "out of memory");
-	return copy;
-}
-
-static double
-read_number(Reader *reader, const char *key, double min, double max, double fallback)
-{
-	json_t *value = value_of(reader, key);
-	double number;
-
-	if (value == NULL)
-		return fallback;
-	number = json_number_value(value);
-	if (json_is_number(value) && number >= min && number <= max)
-		return number;
-	complain(reader, "%s must be a number from %g to %g", key, min, max);
-	return fallback;
-}
-
-static int64_t
-read_integer(Reader *reader, const char *key, int64_t min, int64_t max, int64_t fallback)
-{
-	json_t *value = value_of(reader, key);
-	int64_t number;
-
-	if (value == NULL)
-		return fallback;
-	number = json_integer_value(value);
-	if (json_is_integer(value) && number >= min && number <= max)
-		return number;
-	complain(reader, "%s must be a whole number from %lld to %lld", key, (long long) min,
-			 (long long) max);
-	return fallback;
-}
-
-static bool
-read_bool(Reader *reader, const char *key, bool fallback)
-{
-	json_t *value = value_of(reader, key);
-
-	if (value == NULL)
-		return fallback;
-	if (!json_is_boolean(value))
-		complain(reader, "%s must be true or false", key);
-	return json_is_true(value);
-}
-
-static void
-string_list_free(StringList *list)
-{
-	for (int i = 0; i < list->count; i++)
-		free(list->items[i]);
-	free(list->items);
-	*list = (StringList){0};
-}
-
-/* Strings of an array; an absent key gives an empty list. */
-static void
-read_strings(Reader *reader, const char *key, size_t max_count, size_t max_length, StringList *list)
-{
-	json_t *array = value_of(reader, key);
-	size_t count = json_array_size(array);
-
-	*list = (StringList){0};
-	if (array == NULL)
-		return;
-	if (!json_is_array(array) || count > max_count)
-	{
-		complain(reader, "%s must be an array of at most %zu strings", key, max_count);
-		return;
-	}
-	list->items = calloc(count + 1, sizeof(*list->items));
-	for (size_t i = 0; list->items != NULL && i < count; i++)
-	{
-		json_t *item = json_array_get(array, i);
-
-		if (!json_is_string(item) || json_string_length(item) == 0 ||
-			json_string_length(item) > max_length)
-		{
-			complain(reader, "%s must hold strings of 1 to %zu bytes", key, max_length);
-			return;
-		}
-		if ((list->items[i] = strdup(json_string_value(item))) == NULL)
-			break;
-		list->count++;
-	}
-	if ((size_t) list->count < count || list->items == NULL)
-		complain(reader, "out of memory");
-}
-
-static bool
-string_lists_equal(const StringList *a, const StringList *b)
-{
-	if (a->count != b->count)
-		return false;
-	for (int i = 0; i < a->count; i++)
-		if (strcmp(a->items[i], b->items[i]) != 0)
-			return false;
-	return true;
-}
-
-static bool
-strings_equal(const char *a, const char *b)
-{
-	return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
-}
-
-static void
-read_settings(Reader *reader, Settings *settings)
-{
-	char *level = read_string(reader, "log_level", MAX_NAME, "info");
-
-	settings->models_dir = read_string(reader, "models_dir", MAX_PATH, CCTV_MODELS_DIR);
-	settings->media_dir = read_string(reader, "media_dir", MAX_PATH, NULL);
-	read_strings(reader, "source_paths", MAX_SOURCE_PATHS, MAX_PATH, &settings->source_paths);
-	settings->any_network = value_of(reader, "allowed_networks") == NULL;
-	read_strings(reader, "allowed_networks", CCTV_MAX_NETWORKS, CCTV_NETWORK_TEXT,
-				 &settings->allowed_networks);
-	settings->detector_threads = read_integer(reader, "detector_threads", 0, 256, 0);
-	settings->stall_timeout = read_number(reader, "stall_timeout", 0.1, 3600, 10);
-	settings->sandbox = read_bool(reader, "sandbox", true);
-	settings->memory_limit = read_integer(reader, "memory_limit", 0, INT64_MAX, 0);
-	settings->nice = read_integer(reader, "nice", 0, 19, 5);
-	settings->segment_duration = read_number(reader, "segment_duration", 1, 86400, 60);
+	settings->models_dir = reader_string(reader, "models_dir", MAX_PATH, CCTV_MODELS_DIR);
+	settings->media_dir = reader_string(reader, "media_dir", MAX_PATH, NULL);
+	reader_strings(reader, "source_paths", MAX_SOURCE_PATHS, MAX_PATH, &settings->source_paths);
+	settings->any_network = reader_value(reader, "allowed_networks") == NULL;
+	reader_strings(reader, "allowed_networks", CCTV_MAX_NETWORKS, CCTV_NETWORK_TEXT,
+				   &settings->allowed_networks);
+	settings->detector_threads = reader_integer(reader, "detector_threads", 0, 256, 0);
+	settings->stall_timeout = reader_number(reader, "stall_timeout", 0.1, 3600, 10);
+	settings->sandbox = reader_bool(reader, "sandbox", true);
+	settings->memory_limit = reader_integer(reader, "memory_limit", 0, INT64_MAX, 0);
+	settings->nice = reader_integer(reader, "nice", 0, 19, 5);
+	settings->segment_duration = reader_number(reader, "segment_duration", 1, 86400, 60);
 	settings->log_level = LOG_LEVEL_INFO;
 	if (level != NULL && !log_level_parse(level, &settings->log_level))
-		complain(reader, "log_level must be error, warning, info or debug");
+		reader_complain(reader, "log_level must be error, warning, info or debug");
 	free(level);
 }
 
 /* The file of a model: below models_dir, never elsewhere by "..". */
 static char *
-model_path(Reader *reader, const char *kind, const char *models_dir)
+model_path(JsonReader *reader, const char *kind, const char *models_dir)
 {
 	const KindTraits *traits = kind != NULL ? find_kind_traits(kind) : NULL;
-	char *file = read_string(reader, "file", MAX_PATH, NULL);
+	char *file = reader_string(reader, "file", MAX_PATH, NULL);
 	char *path = NULL;
 
 	if (file == NULL && traits != NULL && traits->no_file)
 		return NULL;
 	if (file == NULL || *file == '\0' || *file == '/' || strcmp(file, "..") == 0 ||
 		strncmp(file, "../", 3) == 0 || strstr(file, "/..") != NULL)
-		complain(reader, "file must be a path relative to the models' directory");
+		reader_complain(reader, "file must be a path relative to the models' directory");
 	else if (asprintf(&path, "%s/%s", models_dir, file) < 0)
 		path = NULL;
 	if (path == NULL)
-		complain(reader, "out of memory");
+		reader_complain(reader, "out of memory");
 	free(file);
 	return path;
 }
@@ -225,7 +73,7 @@ model_path(Reader *reader, const char *kind, const char *models_dir)
 ModelConfig *
 model_config_read(json_t *object, const char *models_dir, char *error, size_t error_size)
 {
-	Reader reader = {.object = object};
+	JsonReader reader = {.object = object};
 	ModelConfig *model = calloc(1, sizeof(*model));
 	char reason[128];
 
@@ -235,20 +83,20 @@ model_config_read(json_t *object, const char *models_dir, char *error, size_t er
 		return NULL;
 	}
 	model->references = 1;
-	model->name = read_string(&reader, "name", MAX_LABEL, NULL);
-	model->kind = read_string(&reader, "kind", MAX_LABEL, NULL);
-	model->runtime = read_string(&reader, "runtime", MAX_LABEL, "auto");
+	model->name = reader_string(&reader, "name", MAX_LABEL, NULL);
+	model->kind = reader_string(&reader, "kind", MAX_LABEL, NULL);
+	model->runtime = reader_string(&reader, "runtime", MAX_LABEL, "auto");
 	model->path = model_path(&reader, model->kind, models_dir);
-	model->input_width = read_integer(&reader, "input_width", 0, 4096, 0);
-	model->input_height = read_integer(&reader, "input_height", 0, 4096, 0);
-	read_strings(&reader, "labels", CAMERA_MAX_LABELS, MAX_LABEL, &model->labels);
-	model->min_confidence = read_number(&reader, "min_confidence", 0, 1, 0.3);
-	model->nms_iou = read_number(&reader, "nms_iou", 0, 1, 0.5);
+	model->input_width = reader_integer(&reader, "input_width", 0, 4096, 0);
+	model->input_height = reader_integer(&reader, "input_height", 0, 4096, 0);
+	reader_strings(&reader, "labels", CAMERA_MAX_LABELS, MAX_LABEL, &model->labels);
+	model->min_confidence = reader_number(&reader, "min_confidence", 0, 1, 0.3);
+	model->nms_iou = reader_number(&reader, "nms_iou", 0, 1, 0.5);
 	if (model->name == NULL || model->kind == NULL || model->labels.count == 0)
-		complain(&reader, "name, kind and labels are needed");
-	else if (!model_options_read(value_of(&reader, "options"), model->kind, &model->options, reason,
-								 sizeof(reason)))
-		complain(&reader, "%s", reason);
+		reader_complain(&reader, "name, kind and labels are needed");
+	else if (!model_options_read(reader_value(&reader, "options"), model->kind, &model->options,
+								 reason, sizeof(reason)))
+		reader_complain(&reader, "%s", reason);
 	if (reader.problem == NULL)
 		return model;
 	snprintf(error, error_size, "%s", reader.problem);
@@ -262,22 +110,22 @@ model_config_read(json_t *object, const char *models_dir, char *error, size_t er
  * none.
  */
 static void
-read_source(Reader *reader, const char *source, const char *username_key, const char *password_key,
-			CameraConfig *camera)
+read_source(JsonReader *reader, const char *source, const char *username_key,
+			const char *password_key, CameraConfig *camera)
 {
 	char *username = NULL;
 	char *password = NULL;
 	char reason[256];
 	UrlKind kind;
 
-	camera->username = read_string(reader, username_key, MAX_NAME, NULL);
-	camera->password = read_string(reader, password_key, MAX_NAME, NULL);
+	camera->username = reader_string(reader, username_key, MAX_NAME, NULL);
+	camera->password = reader_string(reader, password_key, MAX_NAME, NULL);
 	if (source == NULL)
-		complain(reader, "it has no url");
+		reader_complain(reader, "it has no url");
 	else if (!url_take_credentials(source, &camera->url, &username, &password))
-		complain(reader, "out of memory");
+		reader_complain(reader, "out of memory");
 	else if (!url_classify(camera->url, &kind, reason, sizeof(reason)))
-		complain(reader, "%s", reason);
+		reader_complain(reader, "%s", reason);
 	if (camera->username == NULL && username != NULL)
 	{
 		free(camera->password);
@@ -291,10 +139,10 @@ read_source(Reader *reader, const char *source, const char *username_key, const 
 
 /* With a stream to analyse, the main one is only recorded. */
 static void
-read_url(Reader *reader, CameraConfig *camera)
+read_url(JsonReader *reader, CameraConfig *camera)
 {
-	char *url = read_string(reader, "url", MAX_URL, NULL);
-	char *detect_url = read_string(reader, "detect_url", MAX_URL, NULL);
+	char *url = reader_string(reader, "url", MAX_URL, NULL);
+	char *detect_url = reader_string(reader, "detect_url", MAX_URL, NULL);
 
 	read_source(reader, detect_url != NULL ? detect_url : url, "username", "password", camera);
 	camera->sound = detect_url == NULL;
@@ -304,7 +152,7 @@ read_url(Reader *reader, CameraConfig *camera)
 
 		camera->recorded = recorded;
 		if (recorded == NULL)
-			complain(reader, "out of memory");
+			reader_complain(reader, "out of memory");
 		else
 		{
 			recorded->references = 1;
@@ -318,40 +166,40 @@ read_url(Reader *reader, CameraConfig *camera)
 }
 
 static void
-read_stream(Reader *reader, CameraConfig *camera)
+read_stream(JsonReader *reader, CameraConfig *camera)
 {
-	char *transport = read_string(reader, "rtsp_transport", MAX_NAME, "tcp");
-	char *start = read_string(reader, "file_start", MAX_NAME, NULL);
+	char *transport = reader_string(reader, "rtsp_transport", MAX_NAME, "tcp");
+	char *start = reader_string(reader, "file_start", MAX_NAME, NULL);
 
 	read_url(reader, camera);
-	camera->run = read_integer(reader, "run", INT64_MIN, INT64_MAX, 0);
+	camera->run = reader_integer(reader, "run", INT64_MIN, INT64_MAX, 0);
 	if (transport != NULL && strcmp(transport, "tcp") != 0 && strcmp(transport, "udp") != 0)
-		complain(reader, "rtsp_transport must be tcp or udp");
+		reader_complain(reader, "rtsp_transport must be tcp or udp");
 	camera->udp = transport != NULL && strcmp(transport, "udp") == 0;
 	if (camera->recorded != NULL)
 		camera->recorded->udp = camera->udp;
-	camera->realtime = read_bool(reader, "realtime", true);
-	camera->loop = read_bool(reader, "loop", false);
+	camera->realtime = reader_bool(reader, "realtime", true);
+	camera->loop = reader_bool(reader, "loop", false);
 	camera->has_file_start = start != NULL;
 	if (start != NULL && !clock_parse(start, &camera->file_start_us))
-		complain(reader, "file_start must be a time such as 2026-11-20T06:00:00Z");
+		reader_complain(reader, "file_start must be a time such as 2026-11-20T06:00:00Z");
 	free(transport);
 	free(start);
 }
 
 static void
-read_detection(Reader *reader, CameraConfig *camera)
+read_detection(JsonReader *reader, CameraConfig *camera)
 {
-	camera->detect = read_bool(reader, "detect", true);
-	camera->detect_fps = read_number(reader, "detect_fps", 0.01, 240, 5);
-	read_strings(reader, "models", CAMERA_MAX_MODELS, MAX_LABEL, &camera->models);
-	camera->all_labels = value_of(reader, "labels") == NULL;
-	read_strings(reader, "labels", CAMERA_MAX_LABELS, MAX_LABEL, &camera->labels);
-	camera->min_confidence = read_number(reader, "min_confidence", 0, 1, 0.5);
-	camera->motion.threshold = read_integer(reader, "motion_threshold", 1, 255, 20);
-	camera->motion.min_area = read_number(reader, "motion_min_area", 0, 1, 0.0005);
-	camera->snapshots = read_bool(reader, "snapshots", true);
-	camera->snapshots_annotated = read_bool(reader, "snapshot_annotated", true);
+	camera->detect = reader_bool(reader, "detect", true);
+	camera->detect_fps = reader_number(reader, "detect_fps", 0.01, 240, 5);
+	reader_strings(reader, "models", CAMERA_MAX_MODELS, MAX_LABEL, &camera->models);
+	camera->all_labels = reader_value(reader, "labels") == NULL;
+	reader_strings(reader, "labels", CAMERA_MAX_LABELS, MAX_LABEL, &camera->labels);
+	camera->min_confidence = reader_number(reader, "min_confidence", 0, 1, 0.5);
+	camera->motion.threshold = reader_integer(reader, "motion_threshold", 1, 255, 20);
+	camera->motion.min_area = reader_number(reader, "motion_min_area", 0, 1, 0.0005);
+	camera->snapshots = reader_bool(reader, "snapshots", true);
+	camera->snapshots_annotated = reader_bool(reader, "snapshot_annotated", true);
 }
 
 static bool
@@ -381,9 +229,9 @@ read_polygon(json_t *array, Polygon *polygon)
 
 /* An absent key gives an empty list. */
 static void
-read_polygons(Reader *reader, const char *key, PolygonList *list)
+read_polygons(JsonReader *reader, const char *key, PolygonList *list)
 {
-	json_t *array = value_of(reader, key);
+	json_t *array = reader_value(reader, key);
 	size_t count = json_array_size(array);
 	Polygon *polygons;
 
@@ -391,7 +239,8 @@ read_polygons(Reader *reader, const char *key, PolygonList *list)
 		return;
 	if (!json_is_array(array) || count > CAMERA_MAX_POLYGONS)
 	{
-		complain(reader, "%s must be an array of at most %d polygons", key, CAMERA_MAX_POLYGONS);
+		reader_complain(reader, "%s must be an array of at most %d polygons", key,
+						CAMERA_MAX_POLYGONS);
 		return;
 	}
 	if (count == 0)
@@ -399,39 +248,26 @@ read_polygons(Reader *reader, const char *key, PolygonList *list)
 	list->buffer = av_buffer_allocz(count * sizeof(Polygon));
 	if (list->buffer == NULL)
 	{
-		complain(reader, "out of memory");
+		reader_complain(reader, "out of memory");
 		return;
 	}
 	polygons = (Polygon *) list->buffer->data;
 	for (size_t i = 0; i < count; i++)
 		if (!read_polygon(json_array_get(array, i), &polygons[i]))
 		{
-			complain(reader, "%s must hold polygons of 3 to %d corners [x, y] from 0 to 1", key,
-					 POLYGON_MAX_CORNERS);
+			reader_complain(reader, "%s must hold polygons of 3 to %d corners [x, y] from 0 to 1",
+							key, POLYGON_MAX_CORNERS);
 			return;
 		}
 	list->items = polygons;
 	list->count = (int) count;
 }
 
-/* A time, 0 when there is none. */
-static int64_t
-read_time(Reader *reader, const char *key)
-{
-	char *text = read_string(reader, key, MAX_NAME, NULL);
-	int64_t us = 0;
-
-	if (text != NULL && !clock_parse(text, &us))
-		complain(reader, "%s must be a time such as 2026-11-20T06:00:00Z", key);
-	free(text);
-	return us;
-}
-
 static RecordMode
-read_record_mode(Reader *reader)
+read_record_mode(JsonReader *reader)
 {
 	static const char *const names[] = {"off", "continuous", "motion", "alerts"};
-	char *name = read_string(reader, "record", MAX_NAME, "off");
+	char *name = reader_string(reader, "record", MAX_NAME, "off");
 	RecordMode mode = RECORD_MODE_OFF;
 
 	while (name != NULL && mode <= RECORD_MODE_ALERTS && strcmp(name, names[mode]) != 0)
@@ -439,35 +275,36 @@ read_record_mode(Reader *reader)
 	free(name);
 	if (mode <= RECORD_MODE_ALERTS)
 		return mode;
-	complain(reader, "record must be off, continuous, motion or alerts");
+	reader_complain(reader, "record must be off, continuous, motion or alerts");
 	return RECORD_MODE_OFF;
 }
 
 static void
-read_recording(Reader *reader, RecordSettings *record)
+read_recording(JsonReader *reader, RecordSettings *record)
 {
 	record->mode = read_record_mode(reader);
-	record->pre_roll_us = (int64_t) (read_number(reader, "pre_roll", 0, 60, 5) * CLOCK_SECOND);
-	record->post_roll_us = (int64_t) (read_number(reader, "post_roll", 0, 600, 10) * CLOCK_SECOND);
-	record->manual = read_bool(reader, "record_manual", false);
-	record->scheduled = read_bool(reader, "record_scheduled", false);
-	record->alert_from_us = read_time(reader, "record_alert_from");
-	record->alert_until_us = read_time(reader, "record_alert_until");
+	record->pre_roll_us = (int64_t) (reader_number(reader, "pre_roll", 0, 60, 5) * CLOCK_SECOND);
+	record->post_roll_us =
+		(int64_t) (reader_number(reader, "post_roll", 0, 600, 10) * CLOCK_SECOND);
+	record->manual = reader_bool(reader, "record_manual", false);
+	record->scheduled = reader_bool(reader, "record_scheduled", false);
+	record->alert_from_us = reader_time(reader, "record_alert_from");
+	record->alert_until_us = reader_time(reader, "record_alert_until");
 }
 
 /* The credentials in the URL count if the fields have none. */
 static void
-read_publishing(Reader *reader, CameraConfig *camera)
+read_publishing(JsonReader *reader, CameraConfig *camera)
 {
-	char *url = read_string(reader, "publish_url", MAX_URL, NULL);
+	char *url = reader_string(reader, "publish_url", MAX_URL, NULL);
 	char *username = NULL;
 	char *password = NULL;
 
-	camera->publish_username = read_string(reader, "publish_username", MAX_NAME, NULL);
-	camera->publish_password = read_string(reader, "publish_password", MAX_NAME, NULL);
-	camera->publish_annotated = read_bool(reader, "publish_annotated", true);
+	camera->publish_username = reader_string(reader, "publish_username", MAX_NAME, NULL);
+	camera->publish_password = reader_string(reader, "publish_password", MAX_NAME, NULL);
+	camera->publish_annotated = reader_bool(reader, "publish_annotated", true);
 	if (url != NULL && !url_take_credentials(url, &camera->publish_url, &username, &password))
-		complain(reader, "out of memory");
+		reader_complain(reader, "out of memory");
 	if (camera->publish_username == NULL && camera->publish_password == NULL)
 	{
 		camera->publish_username = username;
@@ -483,13 +320,13 @@ read_publishing(Reader *reader, CameraConfig *camera)
 static CameraConfig *
 read_camera(json_t *object)
 {
-	Reader reader = {.object = object};
+	JsonReader reader = {.object = object};
 	CameraConfig *camera = calloc(1, sizeof(*camera));
 
 	if (camera == NULL)
 		return NULL;
 	camera->references = 1;
-	camera->camera_id = read_integer(&reader, "camera_id", 1, INT32_MAX, 0);
+	camera->camera_id = reader_integer(&reader, "camera_id", 1, INT32_MAX, 0);
 	if (camera->camera_id == 0)
 	{
 		log_warning("a camera without a camera_id is left out");
@@ -497,7 +334,7 @@ read_camera(json_t *object)
 		free(camera);
 		return NULL;
 	}
-	camera->name = read_string(&reader, "name", MAX_CAMERA_NAME, NULL);
+	camera->name = reader_string(&reader, "name", MAX_CAMERA_NAME, NULL);
 	read_stream(&reader, camera);
 	read_detection(&reader, camera);
 	read_polygons(&reader, "masks", &camera->masks);
@@ -559,7 +396,7 @@ desired_state_parse(const char *text, size_t length, char *error, size_t error_s
 	DesiredState *state = calloc(1, sizeof(*state));
 	json_error_t parse_error;
 	json_t *document = json_loadb(text, length, 0, &parse_error);
-	Reader settings = {.object = json_object_get(document, "settings")};
+	JsonReader settings = {.object = json_object_get(document, "settings")};
 	json_t *models = json_object_get(document, "models");
 	json_t *cameras = json_object_get(document, "cameras");
 
@@ -662,6 +499,12 @@ model_config_unref(ModelConfig *config)
 }
 
 static bool
+strings_equal(const char *a, const char *b)
+{
+	return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
+}
+
+static bool
 same_recorded(const CameraConfig *a, const CameraConfig *b)
 {
 	return a == b || (a != NULL && b != NULL && camera_config_same_stream(a, b));
@@ -691,8 +534,8 @@ camera_config_equal(const CameraConfig *a, const CameraConfig *b)
 {
 	return camera_config_same_stream(a, b) && strings_equal(a->name, b->name) &&
 		   a->detect == b->detect && a->detect_fps == b->detect_fps &&
-		   string_lists_equal(&a->models, &b->models) && a->all_labels == b->all_labels &&
-		   string_lists_equal(&a->labels, &b->labels) && a->min_confidence == b->min_confidence &&
+		   string_list_equal(&a->models, &b->models) && a->all_labels == b->all_labels &&
+		   string_list_equal(&a->labels, &b->labels) && a->min_confidence == b->min_confidence &&
 		   a->motion.threshold == b->motion.threshold && a->motion.min_area == b->motion.min_area &&
 		   a->snapshots == b->snapshots && a->snapshots_annotated == b->snapshots_annotated &&
 		   polygons_equal(&a->masks, &b->masks) && polygons_equal(&a->privacy, &b->privacy) &&
@@ -715,6 +558,6 @@ model_config_equal(const ModelConfig *a, const ModelConfig *b)
 	return strings_equal(a->name, b->name) && strings_equal(a->kind, b->kind) &&
 		   strings_equal(a->path, b->path) && strings_equal(a->runtime, b->runtime) &&
 		   a->input_width == b->input_width && a->input_height == b->input_height &&
-		   string_lists_equal(&a->labels, &b->labels) && a->min_confidence == b->min_confidence &&
+		   string_list_equal(&a->labels, &b->labels) && a->min_confidence == b->min_confidence &&
 		   a->nms_iou == b->nms_iou && model_options_equal(&a->options, &b->options);
 }

@@ -18,17 +18,11 @@
 #include "model_options.h"
 #include "motion.h"
 #include "polygon.h"
+#include "string_list.h"
 
 #define CAMERA_MAX_MODELS 8
 #define CAMERA_MAX_LABELS 256
 #define CAMERA_MAX_POLYGONS 1024
-
-/* A list of malloc'd strings. */
-typedef struct StringList
-{
-	int count;
-	char **items;
-} StringList;
 
 typedef struct Settings
 {
