@@ -13,12 +13,7 @@
 #include <string.h>
 #include <libavutil/pixdesc.h>
 
-/*
- * About 160 columns: 8 pixels at 720p, 12 at 1080p, 24 at 2160p.  A person a
- * tenth of the frame high is then 9 by 3 cells, enough to be a cluster, while
- * the model of the background stays within the first cache.
- */
-#define TARGET_COLUMNS 160
+/* Rows of a cell that are read. */
 #define ROWS_READ 8
 
 /* Where a format keeps its luma. */
@@ -131,7 +126,7 @@ luma_grid_free(LumaGrid *grid)
 	free(grid->cells);
 	free(grid->sums);
 	free(grid->line);
-	memset(grid, 0, sizeof(*grid));
+	*grid = (LumaGrid){.across = grid->across};
 }
 
 static int
@@ -162,7 +157,8 @@ luma_grid_fill(LumaGrid *grid, const AVFrame *frame)
 {
 	int width = frame->width;
 	int height = frame->height;
-	int cell = (width + TARGET_COLUMNS / 2) / TARGET_COLUMNS;
+	int across = grid->across > 0 ? grid->across : LUMA_GRID_COLUMNS;
+	int cell = (width + across / 2) / across;
 	LumaLayout layout;
 	int made = 0;
 	int stride;
@@ -171,7 +167,7 @@ luma_grid_fill(LumaGrid *grid, const AVFrame *frame)
 		return -1;
 	if (cell < 1)
 		cell = 1;
-	if (grid->width != width || grid->height != height)
+	if (grid->width != width || grid->height != height || grid->cell != cell)
 		made = resize(grid, width, height, cell);
 	if (made < 0)
 		return -1;

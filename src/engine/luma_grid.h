@@ -9,9 +9,17 @@
 #include <stdint.h>
 #include <libavutil/frame.h>
 
+/*
+ * About 160 columns: 8 pixels at 720p, 12 at 1080p, 24 at 2160p.  A person a
+ * tenth of the frame high is then 9 by 3 cells, enough to be a cluster, while
+ * the model of the background stays within the first cache.
+ */
+#define LUMA_GRID_COLUMNS 160
+
 typedef struct LumaGrid
 {
-	int width; /* of the frame, in pixels */
+	int across; /* columns wanted, about; 0: LUMA_GRID_COLUMNS.  The caller's */
+	int width;	/* of the frame, in pixels */
 	int height;
 	int columns;
 	int rows;
