@@ -33,10 +33,12 @@ extern int64_t media_file_bytes(const MediaFile *file);
 extern void media_file_mark(MediaFile *file);
 
 /*
- * Close the file, after an error cut back to its last mark.  Returns its bytes;
- * sha256 is of what it holds.
+ * Close the file, after an error cut back to its last mark, and wait until it
+ * has reached the disk: a row that says so must hold after a power failure.
+ * Stores its bytes, and sha256 of what it holds.  Returns 0, or a negative errno
+ * value when the disk may hold less.
  */
-extern int64_t media_file_close(MediaFile *file, char sha256[MEDIA_SHA256]);
+extern int media_file_close(MediaFile *file, int64_t *bytes, char sha256[MEDIA_SHA256]);
 
 /*
  * Write a whole file, through a temporary name, in the place of what was there:
@@ -50,6 +52,9 @@ extern int media_file_store(const char *media_dir, const char *path, const uint8
 
 /* n bytes in hexadecimal, with a NUL. */
 extern void media_hex(const uint8_t *bytes, size_t n, char *text);
+
+/* The SHA-256 of an open file.  Returns 0 or a negative errno value. */
+extern int media_hash(int fd, char sha256[MEDIA_SHA256]);
 
 /* Close and remove the file. */
 extern void media_file_discard(MediaFile *file);

@@ -124,7 +124,7 @@ open_file(const char *media_dir, const char *path, bool make, int flags)
 int
 media_create(const char *media_dir, const char *path)
 {
-	return open_file(media_dir, path, true, O_WRONLY | O_CREAT | O_EXCL);
+	return open_file(media_dir, path, true, O_RDWR | O_CREAT | O_EXCL);
 }
 
 /* Open a file that is there; a fifo or a device in its place is no media file. */
@@ -178,6 +178,25 @@ media_rename(const char *media_dir, const char *from, const char *to)
 	else if (renameat(dir, from_name, dir, to_name) != 0)
 		result = -errno;
 	close(dir);
+	return result;
+}
+
+int
+media_sync(const char *media_dir, const char *path)
+{
+	char directory[MEDIA_PATH];
+	const char *slash = strrchr(path, '/');
+	int fd;
+	int result;
+
+	if (slash == NULL)
+		return -EINVAL;
+	snprintf(directory, sizeof(directory), "%.*s", (int) (slash - path), path);
+	fd = media_directory(media_dir, directory);
+	if (fd < 0)
+		return fd;
+	result = fsync(fd) == 0 ? 0 : -errno;
+	close(fd);
 	return result;
 }
 

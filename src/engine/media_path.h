@@ -24,7 +24,7 @@ extern void media_path_snapshot(char path[MEDIA_PATH], int camera_id, int64_t at
 
 /*
  * Make a file (mode 0600) and the directories it lies in (mode 0700); it must
- * not exist yet.  Returns a descriptor open for writing, or a negative errno
+ * not exist yet.  Returns a descriptor for reading and writing, or a negative errno
  * value; EINVAL when the path is absolute or has an empty or dotted step.
  */
 extern int media_create(const char *media_dir, const char *path);
@@ -41,6 +41,9 @@ extern int media_directory(const char *media_dir, const char *path);
  * directory.  Returns 0 or a negative errno value.
  */
 extern int media_rename(const char *media_dir, const char *from, const char *to);
+
+/* Wait until a file's name has reached the disk.  Returns 0 or a negative errno value. */
+extern int media_sync(const char *media_dir, const char *path);
 
 /* Remove a file.  Returns 0 or a negative errno value. */
 extern int media_remove(const char *media_dir, const char *path);

@@ -214,6 +214,12 @@ complain(Recorder *recorder, const char *message)
 	recorder->callback(recorder->callback_arg, &event);
 }
 
+static void
+describe_failure(int error, char *message, size_t size)
+{
+	snprintf(message, size, "could not write recording: %s", strerror(-error));
+}
+
 /* Tell of a segment as soon as it can be played. */
 static void
 announce(Recorder *recorder, OpenSegment *open)
@@ -234,6 +240,7 @@ static void
 finish(Recorder *recorder, OpenSegment *open, int64_t ended_us)
 {
 	SegmentSummary summary;
+	char message[128];
 	int error;
 
 	if (open->segment == NULL)
@@ -252,6 +259,11 @@ finish(Recorder *recorder, OpenSegment *open, int64_t ended_us)
 	open->event.has_audio = summary.has_audio;
 	memcpy(open->event.sha256, summary.sha256, sizeof(summary.sha256));
 	recorder->callback(recorder->callback_arg, &open->event);
+	if (error == 0)
+		return;
+	/* The disk may hold less than was written. */
+	describe_failure(error, message, sizeof(message));
+	complain(recorder, message);
 }
 
 static void
@@ -292,7 +304,7 @@ fail(Recorder *recorder, int error)
 	pthread_mutex_unlock(&recorder->lock);
 	stop_reading(recorder);
 	finish_all(recorder, INT64_MIN);
-	snprintf(message, sizeof(message), "could not write recording: %s", strerror(-error));
+	describe_failure(error, message, sizeof(message));
 	complain(recorder, message);
 }
 

@@ -18,22 +18,18 @@
 #include <time.h>
 #include <unistd.h>
 
-#include <libavformat/avformat.h>
-#include <libavutil/intreadwrite.h>
+#include <libavcodec/avcodec.h>
 
 #include "clock.h"
 #include "log.h"
 #include "media_path.h"
-#include "sha256.h"
+#include "segment_reader.h"
 
 /* The newest days that are looked at: a crash leaves files of the last hours. */
 #define DAYS 2
 
 /* Each is read whole once. */
 #define MAX_FILES 32
-
-#define READ_SIZE 65536
-#define BOX_HEADER 8
 
 /* What a salvaged file ends with, and the last box of one closed in order. */
 static const uint8_t salvaged_box[] = "\0\0\0\x10"
@@ -50,148 +46,39 @@ ends_in_order(int fd, int64_t size)
 		   (memcmp(tail + 4, "mfro", 4) == 0 || memcmp(tail, salvaged_box, SALVAGED_BYTES) == 0);
 }
 
-/* Where the last complete part ends: a moof with its mdat; 0: there is none. */
-static int64_t
-complete_bytes(int fd, int64_t size)
-{
-	int64_t complete = 0;
-	int64_t at = 0;
-	uint8_t header[BOX_HEADER];
-
-	while (at + BOX_HEADER <= size && pread(fd, header, BOX_HEADER, at) == BOX_HEADER)
-	{
-		uint32_t length = AV_RB32(header);
-
-		if (length < BOX_HEADER || at + length > size)
-			break;
-		at += length;
-		if (memcmp(header + 4, "mdat", 4) == 0)
-			complete = at;
-	}
-	return complete;
-}
-
-/* Read by libavformat from the descriptor that was opened safely. */
-typedef struct Input
-{
-	int fd;
-	int64_t at;
-	int64_t size;
-} Input;
-
-static int
-read_input(void *arg, uint8_t *buffer, int size)
-{
-	Input *input = arg;
-	ssize_t got = pread(input->fd, buffer, size, input->at);
-
-	if (got <= 0)
-		return got == 0 ? AVERROR_EOF : AVERROR(errno);
-	input->at += got;
-	return (int) got;
-}
-
-static int64_t
-seek_input(void *arg, int64_t offset, int whence)
-{
-	Input *input = arg;
-
-	if (whence == AVSEEK_SIZE)
-		return input->size;
-	if (whence != SEEK_SET && whence != SEEK_CUR)
-		return AVERROR(EINVAL);
-	input->at = whence == SEEK_SET ? offset : input->at + offset;
-	return input->at;
-}
-
-/* Count what plays. */
-static void
-count_packets(AVFormatContext *format, RecordingEvent *event)
-{
-	AVPacket *packet = av_packet_alloc();
-	int64_t end_us = 0;
-
-	for (unsigned i = 0; i < format->nb_streams; i++)
-	{
-		const AVCodecParameters *parameters = format->streams[i]->codecpar;
-
-		if (parameters->codec_type == AVMEDIA_TYPE_AUDIO)
-			event->has_audio = true;
-		if (parameters->codec_type != AVMEDIA_TYPE_VIDEO)
-			continue;
-		event->width = parameters->width;
-		event->height = parameters->height;
-		snprintf(event->codec, sizeof(event->codec), "%s", avcodec_get_name(parameters->codec_id));
-	}
-	while (packet != NULL && av_read_frame(format, packet) >= 0)
-	{
-		const AVStream *stream = format->streams[packet->stream_index];
-
-		if (stream->codecpar->codec_type == AVMEDIA_TYPE_VIDEO)
-		{
-			int64_t packet_end =
-				av_rescale_q(packet->pts + packet->duration, stream->time_base, AV_TIME_BASE_Q);
-
-			event->frames++;
-			if (packet_end > end_us)
-				end_us = packet_end;
-		}
-		av_packet_unref(packet);
-	}
-	av_packet_free(&packet);
-	event->ended_us = event->started_us + end_us;
-}
-
-/* Returns false when it cannot be played after all. */
+/* Count what plays.  Returns false when it cannot be played after all. */
 static bool
 describe(int fd, int64_t size, RecordingEvent *event)
 {
-	Input input = {.fd = fd, .size = size};
-	uint8_t *buffer = av_malloc(READ_SIZE);
-	AVFormatContext *format = avformat_alloc_context();
-	AVIOContext *io = NULL;
+	SegmentReader *reader;
+	const AVCodecParameters *video;
+	AVPacket *packet = av_packet_alloc();
+	PacketKind kind;
+	int64_t end_us = 0;
 
-	if (buffer != NULL)
-		io = avio_alloc_context(buffer, READ_SIZE, 0, &input, read_input, NULL, seek_input);
-	if (format != NULL && io != NULL)
+	if (packet == NULL || segment_reader_attach(fd, size, &reader) < 0)
 	{
-		format->pb = io;
-		/* On failure it frees the context. */
-		if (avformat_open_input(&format, NULL, av_find_input_format("mp4"), NULL) >= 0)
-			count_packets(format, event);
+		av_packet_free(&packet);
+		return false;
 	}
-	avformat_close_input(&format);
-	if (io != NULL)
-		av_freep(&io->buffer);
-	else
-		av_free(buffer);
-	avio_context_free(&io);
+	video = segment_reader_stream(reader, PACKET_VIDEO)->codecpar;
+	event->has_audio = segment_reader_stream(reader, PACKET_AUDIO) != NULL;
+	event->width = video->width;
+	event->height = video->height;
+	snprintf(event->codec, sizeof(event->codec), "%s", avcodec_get_name(video->codec_id));
+	while (segment_reader_next(reader, packet, &kind) > 0)
+	{
+		if (kind != PACKET_VIDEO)
+			continue;
+		event->frames++;
+		if (packet->pts + packet->duration > end_us)
+			end_us = packet->pts + packet->duration;
+	}
+	av_packet_free(&packet);
+	segment_reader_close(reader);
+	event->ended_us = event->started_us + end_us;
 	event->bytes = size;
 	return event->frames > 0;
-}
-
-static bool
-hash(int fd, char sha256[MEDIA_SHA256])
-{
-	Sha256 sha;
-	uint8_t *buffer = malloc(READ_SIZE);
-	uint8_t digest[SHA256_BYTES];
-	int64_t at = 0;
-	ssize_t got = -1;
-
-	if (buffer != NULL)
-	{
-		sha256_init(&sha);
-		while ((got = pread(fd, buffer, READ_SIZE, at)) > 0)
-		{
-			sha256_update(&sha, buffer, got);
-			at += got;
-		}
-		sha256_final(&sha, digest);
-		media_hex(digest, sizeof(digest), sha256);
-	}
-	free(buffer);
-	return got == 0;
 }
 
 /* What the name says: "<camera>/2026-11-20/061502.250Z-motion.mp4". */
@@ -273,11 +160,11 @@ salvage_file(const char *media_dir, const char *path, RecordingEvent *event)
 	}
 	if (ends_in_order(fd, status.st_size))
 		result = SALVAGE_WHOLE;
-	else if ((size = complete_bytes(fd, status.st_size)) == 0)
+	else if ((size = segment_complete_bytes(fd, status.st_size)) == 0)
 		result = discard(media_dir, path, "no part of the recording is complete");
 	else if ((size = mend(fd, size)) < 0)
 		log_warning("%s cannot be mended: %s", path, strerror(errno));
-	else if (describe(fd, size, event) && hash(fd, event->sha256))
+	else if (describe(fd, size, event) && media_hash(fd, event->sha256) == 0)
 		result = SALVAGE_MENDED;
 	else
 		log_warning("%s cannot be read", path);

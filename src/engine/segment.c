@@ -328,7 +328,12 @@ segment_close(Segment *segment, SegmentSummary *summary)
 		.duration_us = segment->complete_duration_us,
 	};
 	if (segment->complete_frames > 0)
-		summary->bytes = media_file_close(segment->file, summary->sha256);
+	{
+		int synced = media_file_close(segment->file, &summary->bytes, summary->sha256);
+
+		if (error == 0)
+			error = synced;
+	}
 	else
 		media_file_discard(segment->file);
 	segment_free(segment);
