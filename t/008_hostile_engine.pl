@@ -46,6 +46,8 @@ cmp_ok(length(log_since($node)), '<', 1_000_000, 'the log is not flooded');
 is(scalar(grep { length $_ > 4000 } split /\n/, log_since($node)), 0, 'nor are its lines long');
 my ($peak) = slurp_file("/proc/$worker/status") =~ /^VmHWM:\s+(\d+) kB/m;
 cmp_ok($peak, '<', 70_000, 'nor did the worker take much memory');
+like(log_since($node), qr/terminal +31m +\[31m +2J/, 'control characters are blanked in the log');
+unlike(log_since($node), qr/\xc2[\x80-\x9f]|[\x00-\x08\x0b-\x1f\x7f]/, 'all of them');
 like(log_since($node), qr/pg_cctv.*(skip|line|bad|invalid|malformed)/i, 'the log tells of bad lines');
 
 # An engine that ignores SIGTERM and the end of its socket is killed.

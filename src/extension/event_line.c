@@ -233,6 +233,8 @@ char *
 cctv_printable(const char *data, int length)
 {
 	bool is_text = pg_verify_mbstr(GetDatabaseEncoding(), data, length, true);
+	bool is_utf8 = is_text && GetDatabaseEncoding() == PG_UTF8;
+	bool is_narrow = pg_database_encoding_max_length() == 1;
 	char *text;
 
 	length = is_text ? pg_mbcliplen(data, length, LONGEST_LOGGED) : Min(length, LONGEST_LOGGED);
@@ -242,9 +244,18 @@ cctv_printable(const char *data, int length)
 	for (int i = 0; i < length; i++)
 	{
 		unsigned char c = (unsigned char) data[i];
+		unsigned char next = (unsigned char) text[i + 1];
 
 		if (c < ' ' || c == 0x7f)
 			text[i] = ' ';
+		else if (is_utf8 && c == 0xc2 && next >= 0x80 && next <= 0x9f)
+		{
+			/* The control characters U+0080 to U+009F, among them the CSI of terminals. */
+			text[i++] = ' ';
+			text[i] = ' ';
+		}
+		else if (is_narrow && c >= 0x80 && c <= 0x9f)
+			text[i] = '?'; /* the same in ISO 8859; elsewhere it may be a letter */
 		else if (IS_HIGHBIT_SET(c) && !is_text)
 			text[i] = '?';
 	}
