@@ -113,13 +113,24 @@ classify(int sqlstate, bool committing)
 	if (committing && sqlstate == ERRCODE_PROGRAM_LIMIT_EXCEEDED)
 		return CCTV_NOTIFY_FULL;
 
+	/*
+	 * Not the whole class 55: "object not in prerequisite state" is what somebody's
+	 * trigger says of a row, and would be said of it for ever.
+	 */
+	switch (sqlstate)
+	{
+		case ERRCODE_LOCK_NOT_AVAILABLE:
+		case ERRCODE_OBJECT_IN_USE:
+			return CCTV_RETRY;
+		default:
+			break;
+	}
 	switch (ERRCODE_TO_CATEGORY(sqlstate))
 	{
 		case MAKE_SQLSTATE('0', '8', '0', '0', '0'): /* connection (a foreign table's) */
 		case MAKE_SQLSTATE('2', '5', '0', '0', '0'): /* read-only transaction */
 		case MAKE_SQLSTATE('4', '0', '0', '0', '0'): /* deadlock, serialization */
 		case MAKE_SQLSTATE('5', '3', '0', '0', '0'): /* out of disk, memory, connections */
-		case MAKE_SQLSTATE('5', '5', '0', '0', '0'): /* lock not available, object in use */
 		case MAKE_SQLSTATE('5', '7', '0', '0', '0'): /* cancelled */
 		case MAKE_SQLSTATE('5', '8', '0', '0', '0'): /* system error */
 			return CCTV_RETRY;
