@@ -28,6 +28,7 @@
 PG_FUNCTION_INFO_V1(cctv_my_cameras);
 PG_FUNCTION_INFO_V1(cctv_caller);
 PG_FUNCTION_INFO_V1(cctv_only_worker);
+PG_FUNCTION_INFO_V1(cctv_set_credentials);
 
 #define WORKER_ROLE "cctv_worker"
 
@@ -153,5 +154,32 @@ cctv_only_worker(PG_FUNCTION_ARGS)
 	if (caller != get_role_oid(WORKER_ROLE, false) && !superuser_arg(caller))
 		ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 						errmsg("only the worker of pg_cctv may do this")));
+	PG_RETURN_VOID();
+}
+
+/*
+ * cctv.set_credentials(camera integer, username text, password text, host text)
+ * returns void: they are stored with the rights of the worker, whose alone the
+ * table is.
+ */
+Datum
+cctv_set_credentials(PG_FUNCTION_ARGS)
+{
+	Oid types[4] = {INT4OID, TEXTOID, TEXTOID, TEXTOID};
+	Datum values[4];
+	char nulls[4];
+	bool isnull;
+
+	if (PG_ARGISNULL(0))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("camera must not be null")));
+	cctv_check_camera(PG_GETARG_INT32(0), "manage");
+	for (int i = 0; i < 4; i++)
+	{
+		nulls[i] = PG_ARGISNULL(i) ? 'n' : ' ';
+		values[i] = PG_ARGISNULL(i) ? (Datum) 0 : PG_GETARG_DATUM(i);
+	}
+	cctv_call_as_worker("select cctv.store_credentials($1, $2, $3, $4)", false, 4, types, values,
+						nulls, &isnull);
 	PG_RETURN_VOID();
 }

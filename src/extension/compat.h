@@ -33,6 +33,15 @@
 #define CCTV_MODULE_MAGIC PG_MODULE_MAGIC
 #endif
 
+/* 14: the hook after parse analysis is also told about the query's jumble. */
+#if PG_VERSION_NUM >= 140000
+#define CCTV_ANALYZE_HOOK_PARAMETERS ParseState *pstate, Query *query, JumbleState *jumble
+#define CCTV_ANALYZE_HOOK_ARGUMENTS pstate, query, jumble
+#else
+#define CCTV_ANALYZE_HOOK_PARAMETERS ParseState *pstate, Query *query
+#define CCTV_ANALYZE_HOOK_ARGUMENTS pstate, query
+#endif
+
 /* 15: shared memory is asked for in a hook of its own. */
 #if PG_VERSION_NUM >= 150000
 #define CCTV_HAVE_SHMEM_REQUEST_HOOK 1

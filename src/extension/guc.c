@@ -21,6 +21,7 @@
 char *cctv_engine_path;
 int cctv_cameras_per_engine;
 int cctv_engine_memory_limit;
+bool cctv_hide_credentials = true;
 int cctv_max_image_bytes;
 
 static char *databases;
@@ -259,6 +260,9 @@ cctv_define_settings(void)
 							"An engine that uses more memory is restarted.", "0: no limit.",
 							&cctv_engine_memory_limit, 0, 0, MAX_KILOBYTES / 1024, PGC_SIGHUP,
 							GUC_UNIT_MB, NULL, NULL, NULL);
+	DefineCustomBoolVariable("cctv.hide_credentials",
+							 "Hide passwords of cameras in the server's log and pg_stat_activity.",
+							 NULL, &cctv_hide_credentials, true, PGC_SIGHUP, 0, NULL, NULL, NULL);
 	DefineCustomIntVariable("cctv.max_image_bytes", "Largest image that cctv.analyze() takes.",
 							NULL, &cctv_max_image_bytes, 32 * 1024 * 1024, 1024,
 							CCTV_FRAME_MAX_BINARY, PGC_SIGHUP, GUC_UNIT_BYTE, NULL, NULL, NULL);

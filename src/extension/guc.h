@@ -12,6 +12,7 @@ extern char *cctv_engine_path;
 extern int cctv_cameras_per_engine;
 extern int cctv_engine_memory_limit; /* megabytes, 0: none */
 extern int cctv_max_image_bytes;
+extern bool cctv_hide_credentials;
 
 extern void cctv_define_settings(void);
 

@@ -196,6 +196,8 @@ grant execute on function
 	cctv.set_detection(text, boolean, text[], text[], real),
 	cctv.set_fps(integer, real),
 	cctv.set_fps(text, real),
+	cctv.set_credentials(integer, text, text, text),
+	cctv.set_credentials(text, text, text, text),
 	cctv.grant_camera(integer, text, text),
 	cctv.grant_camera(text, text, text),
 	cctv.revoke_camera(integer, text, text),
@@ -227,7 +229,7 @@ grant execute on function
 	to cctv_admin;
 
 alter function cctv.say_notify_detail() owner to cctv_worker;
-grant execute on function cctv.notify_detail(), cctv.cameras_of(oid, text), cctv.my_cameras(text), cctv.my_roles(), cctv.caller(),
+grant execute on function cctv.store_credentials(integer, text, text, text), cctv.notify_detail(), cctv.cameras_of(oid, text), cctv.my_cameras(text), cctv.my_roles(), cctv.caller(),
 	cctv.only_worker(), cctv.only_on(oid, regclass[])
 	to cctv_worker;
 grant select on cctv.camera_grants to cctv_worker;
