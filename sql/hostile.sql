@@ -60,7 +60,8 @@ from (values (1, '{}'::jsonb), (2, '{"type": null}'), (3, '{"type": "explosion"}
 	(41, '{"type": "stats", "width": 0}'), (42, '{"type": "stats", "codec": "h\n264"}'), (43, '{"type": "stats", "session": null}'),
 	(44, '{"type": "stats", "last_frame_at": "x"}'), (45, '{"type": "motion", "active": "perhaps"}'), (46, '{"type": "motion", "at": null}'),
 	(47, '{"type": "engine"}'), (48, '{"type": "engine", "engine": 0}'), (49, '{"type": "engine", "engine": 1, "pid": 0}'),
-	(50, '{"type": "snapshot", "track": "x"}')
+	(50, '{"type": "snapshot", "track": "x"}'), (51, '{"type": "stats", "decoding": "none"}'), (52, '{"type": "stats", "wakes": -1}'),
+	(53, '{"type": "stats", "keyframe_interval": "NaN"}'), (54, '{"type": "stats", "full_s": 1e300}')
 	) as v (n, change)
 order by n;
 -- Live streams have no future, and files only so much.

@@ -24,17 +24,21 @@ select cctv.ingest('[
 	{"type": "stats", "camera_id": -1, "session": "0a000000000000000000000000000001", "seq": 2,
 		"last_frame_at": "2026-03-01T12:00:00.4Z", "fps_in": 10, "fps_decoded": 10, "fps_analysed": 5,
 		"inference_ms": 21.5, "frames": 4, "analysed": 2, "skipped": 0, "inferences": 2, "dropped_events": 0,
-		"reconnects": 0, "width": 768, "height": 576, "codec": "h264"},
+		"reconnects": 0, "width": 768, "height": 576, "codec": "h264",
+		"received": 10, "decoding": "keyframes", "decoding_note": "", "keyframe_interval": 1.04, "full_s": 6, "keyframes_s": 18, "wakes": 2},
 	{"type": "motion", "camera_id": -1, "session": "0a000000000000000000000000000001", "seq": 3,
 		"at": "2026-03-01T12:00:00.2Z", "active": true, "area": 0.02}]') as announced;
 select camera, state, since > now() - interval '1 minute' as is_new, fps_in, fps_analysed, skipped, inference_ms,
-	frame_age, reconnects, message
+	frame_age, reconnects, decoding, decoded, message
 from cctv.status
 where camera = 'lobby';
 select frames, width, height, codec, motion, motion_at, quarantined, run, engine > 0 as has_engine
 from cctv.v_camera_health
 	join cctv.camera_status using (camera_id, frames, width, height, codec, motion, motion_at, quarantined, engine)
 where camera_id = -1;
+
+select idle_decode, decoding, decoding_note, keyframe_interval, full_seconds, keyframes_seconds, keyframes_share, wakes, wakes_per_hour, received, frames
+from cctv.v_camera_health where camera_id = -1;
 
 -- A person appears: a track, its detections, one alert.
 \set events '[{"type": "objects", "camera_id": -1, "session": "0a000000000000000000000000000001", "seq": 4, "at": "2026-03-01T12:00:01Z", "decoded_at": "2026-03-01T18:00:00Z", "inference_ms": 20.5, "objects": [{"track": 1, "label": "person", "confidence": 0.6, "box": [0.1, 0.2, 0.1, 0.3], "stationary": false, "model": "objects", "attributes": {}, "since": "2026-03-01T12:00:00.6Z", "snapshot": "lobby/1.jpg"}]}, {"type": "objects", "camera_id": -1, "session": "0a000000000000000000000000000001", "seq": 5, "at": "2026-03-01T12:00:01.2Z", "decoded_at": "2026-03-01T18:00:00.2Z", "inference_ms": 20.5, "objects": [{"track": 1, "label": "person", "confidence": 0.9, "box": [0.12, 0.2, 0.1, 0.3], "stationary": false, "model": "objects", "attributes": {"pose": "upright"}}, {"track": 2, "label": "person", "confidence": 0.45, "box": [0.5, 0.5, 0.1, 0.2], "stationary": true, "model": "objects", "attributes": {}}]}]'

@@ -46,10 +46,12 @@ struct Analysis
 	Counters *counters;
 	PoolTask task;
 	bool unpaced;
+	atomic_bool lively; /* an object is under way */
 
 	/* The camera's thread only. */
 	Motion *motion;
 	bool moving;
+	bool calibrating;
 	Scene *scene;
 
 	/* Of the job while busy, else of the camera's thread. */
@@ -167,6 +169,19 @@ drop_job(Job *job)
 	av_frame_free(&job->frame);
 }
 
+/* Note whether any object is under way, for the camera's thread. */
+static void
+note_life(Analysis *analysis)
+{
+	const Track *tracks;
+	int ntracks = tracker_tracks(analysis->tracker, &tracks);
+	bool lively = false;
+
+	for (int i = 0; i < ntracks && !lively; i++)
+		lively = tracks[i].seen && !tracks[i].stationary;
+	analysis->lively = lively;
+}
+
 /* The job's search is done: track and report. */
 static void
 report_findings(Analysis *analysis)
@@ -185,6 +200,7 @@ report_findings(Analysis *analysis)
 	track_report_seen(&analysis->report, analysis->plan, analysis->tracker, &frame);
 	track_report_ended(&analysis->report, analysis->tracker, job->at_us);
 	track_report_show(&analysis->report, analysis->plan, analysis->tracker, &frame);
+	note_life(analysis);
 }
 
 /* Give the tracker back, unless the next job waits already. */
@@ -235,6 +251,7 @@ idle(Analysis *analysis, int64_t at_us)
 	tracker_idle(analysis->tracker, at_us);
 	track_report_ended(&analysis->report, analysis->tracker, at_us);
 	track_report_show(&analysis->report, analysis->plan, analysis->tracker, NULL);
+	note_life(analysis);
 }
 
 /* Must somebody who stands still in a watched zone be looked after? */
@@ -338,6 +355,7 @@ look_for_motion(Analysis *analysis, const AVFrame *frame, int64_t at_us, MotionR
 	if (motion->active != analysis->moving)
 		event_motion(analysis->events, at_us, motion->active, motion->area);
 	analysis->moving = motion->active;
+	analysis->calibrating = motion->calibrating;
 }
 
 /* Is there anything to see at all?  Judged on the grid on which motion was looked for. */
@@ -356,6 +374,18 @@ bool
 analysis_moving(const Analysis *analysis)
 {
 	return analysis->moving;
+}
+
+bool
+analysis_active(const Analysis *analysis)
+{
+	return analysis->moving || analysis->calibrating || analysis->lively;
+}
+
+void
+analysis_wait(Analysis *analysis, int64_t deadline_us)
+{
+	pool_wait_until(analysis->pool, &analysis->task, deadline_us);
 }
 
 void
@@ -418,6 +448,8 @@ analysis_cut(Analysis *analysis, int64_t at_us, bool renumber)
 	if (analysis->moving)
 		event_motion(analysis->events, at_us, false, 0);
 	analysis->moving = false;
+	analysis->calibrating = false;
+	analysis->lively = false;
 	search_memory_reset(&analysis->memory);
 	motion_reset(analysis->motion);
 	if (renumber && (fresh = make_tracker(analysis->plan)) != NULL)

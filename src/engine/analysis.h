@@ -51,6 +51,16 @@ extern void analysis_cut(Analysis *analysis, int64_t at_us, bool renumber);
 extern bool analysis_moving(const Analysis *analysis);
 
 /*
+ * Is anything going on: motion, a background that is being learnt, an object
+ * under way?  As of the last frame looked at, or, where inference takes longer,
+ * of one before it.
+ */
+extern bool analysis_active(const Analysis *analysis);
+
+/* Wait for the search that is under way, until deadline_us of the monotonic clock. */
+extern void analysis_wait(Analysis *analysis, int64_t deadline_us);
+
+/*
  * What a person should know about why there are no objects, "" if nothing.
  * Returns whether it has changed since the last call.
  */

@@ -138,6 +138,7 @@ camera_replan(Camera *camera)
 	follow_recording(camera);
 	if (camera->publisher != NULL)
 		publisher_configure(camera->publisher, plan->config);
+	camera_idle_follow(camera);
 }
 
 static void
@@ -183,6 +184,7 @@ run_camera(void *arg)
 	follow_recording(camera);
 	if (camera->publisher != NULL)
 		publisher_configure(camera->publisher, camera->plan->config);
+	camera_idle_follow(camera);
 	while (!camera->stop)
 	{
 		SourceResult result;
@@ -253,6 +255,7 @@ static void
 free_parts(Camera *camera)
 {
 	analysis_free(camera->analysis);
+	camera_idle_free(camera);
 	end_recording(camera);
 	publisher_free(camera->publisher);
 	live_leave(camera->live);
@@ -291,6 +294,7 @@ camera_start(CameraWorld *world, CameraPlan *plan)
 	camera->state = CAMERA_STARTING;
 	camera->fresh_session = true;
 	camera_stats_init(&camera->stats);
+	camera_idle_init(camera);
 	camera->start_us = config->has_file_start ? config->file_start_us : clock_wall_us();
 	backoff_init(&camera->backoff, (unsigned) (clock_monotonic_us() ^ config->camera_id));
 	sampler_init(&camera->sampler, config->detect_fps);

@@ -1,7 +1,8 @@
 /*
  * camera_internal.h
  *		What the parts of a running camera share: camera.c, its thread and its
- *		states; camera_stream.c, its connection; camera_pictures.c, its pictures.
+ *		states; camera_stream.c, its connection; camera_pictures.c, its pictures;
+ *		camera_idle.c, when it has none.
  */
 #ifndef CCTV_CAMERA_INTERNAL_H
 #define CCTV_CAMERA_INTERNAL_H
@@ -11,6 +12,7 @@
 #include "analysis.h"
 #include "backoff.h"
 #include "camera.h"
+#include "camera_idle.h"
 #include "camera_stats.h"
 #include "counters.h"
 #include "decode.h"
@@ -59,7 +61,9 @@ struct Camera
 	Source *source;
 	Decoder *decoder;
 	MainStream *main_stream; /* what is recorded, when it is not what is analysed */
-	bool blind;				 /* packets have not been decoded: nobody wanted pictures */
+	CameraIdle idle;
+	int64_t arrived_us; /* wall clock: of the packet that is decoded */
+	bool blind;			/* packets have not been decoded: nobody wanted pictures */
 	AVPacket *packet;
 	AVFrame *frame;
 	bool fresh_session;		  /* no frame yet */
@@ -102,6 +106,15 @@ extern void camera_take_packet(Camera *camera, AVPacket *packet);
 
 /* Decode one packet (NULL: the end) and take what comes out. */
 extern void camera_decode(Camera *camera, const AVPacket *packet);
+
+/* Take the frame that has been decoded; it is unreferenced by the caller. */
+extern void camera_take_frame(Camera *camera, int64_t pts_us);
+
+/* A packet need not be decoded, but it has come: its picture is of at_us. */
+extern void camera_pass_packet(Camera *camera, int64_t at_us);
+
+/* A file in real time: wait for the moment its frame is due. */
+extern void camera_keep_pace(Camera *camera, int64_t at_us);
 
 /* Does anybody look for something in the pictures? */
 extern bool camera_looks(const Camera *camera);

@@ -40,12 +40,12 @@ report_unpaced(Camera *camera, int64_t at_us)
 }
 
 /* A file in real time: wait for the moment its frame is due. */
-static void
-keep_pace(Camera *camera, int64_t at_us)
+void
+camera_keep_pace(Camera *camera, int64_t at_us)
 {
 	int64_t now = clock_monotonic_us();
 
-	if (!camera->file || camera->unpaced)
+	if (!camera->file || camera->unpaced || camera->idle.replaying)
 		return;
 	if (camera->pace_us == 0 || now - (camera->pace_us + at_us) > LATE_US)
 		camera->pace_us = now - at_us;
@@ -53,8 +53,30 @@ keep_pace(Camera *camera, int64_t at_us)
 		camera_pause_until(camera, camera->pace_us + at_us);
 }
 
+/* Was the frame taken before?  It is decoded once more for those that follow it. */
+static bool
+taken_before(const Camera *camera, int64_t pts_us)
+{
+	const Timeline *timeline = &camera->timeline;
+
+	return camera->idle.replaying && timeline->started &&
+		   timeline_past(timeline, pts_us, camera->arrived_us) <= timeline->last_us;
+}
+
+/* Have it searched for what the plan says. */
 static void
-take_frame(Camera *camera, int64_t pts_us)
+analyse(Camera *camera, int64_t at_us, int64_t decoded_us)
+{
+	analysis_frame(camera->analysis, camera->frame, at_us, decoded_us);
+	if (camera->recording != NULL)
+		recording_motion(camera->recording, analysis_moving(camera->analysis), at_us);
+	/* The past comes faster than it can be searched, but none of it is to be missed. */
+	if (camera->idle.replaying)
+		analysis_wait(camera->analysis, camera->idle.wait_until_us);
+}
+
+void
+camera_take_frame(Camera *camera, int64_t pts_us)
 {
 	AVFrame *frame = camera->frame;
 	char notice[ANALYSIS_NOTICE];
@@ -63,9 +85,14 @@ take_frame(Camera *camera, int64_t pts_us)
 
 	if (!source_has_timestamps(camera->source))
 		pts_us = TIMELINE_NO_PTS;
+	if (taken_before(camera, pts_us))
+	{
+		camera->counters.frames++;
+		return;
+	}
 	at_us = timeline_at(&camera->timeline, pts_us, decoder_duration_us(camera->decoder),
-						clock_wall_us());
-	keep_pace(camera, at_us);
+						camera->arrived_us);
+	camera_keep_pace(camera, at_us);
 	decoded_us = clock_wall_us();
 	camera->last_frame_us = clock_monotonic_us();
 	camera->counters.frames++;
@@ -87,11 +114,16 @@ take_frame(Camera *camera, int64_t pts_us)
 	analysis_notice(camera->analysis, notice);
 	camera_set_state(camera, CAMERA_RUNNING, camera->plan->config->detect ? notice : "");
 	if (camera_looks(camera) && sampler_take(&camera->sampler, at_us))
-	{
-		analysis_frame(camera->analysis, frame, at_us, decoded_us);
-		if (camera->recording != NULL)
-			recording_motion(camera->recording, analysis_moving(camera->analysis), at_us);
-	}
+		analyse(camera, at_us, decoded_us);
+	camera_idle_frame(camera, frame, at_us);
+	report_unpaced(camera, at_us);
+}
+
+void
+camera_pass_packet(Camera *camera, int64_t at_us)
+{
+	camera->last_frame_us = clock_monotonic_us();
+	camera->counters.last_frame_us = at_us;
 	report_unpaced(camera, at_us);
 }
 
@@ -104,7 +136,7 @@ camera_decode(Camera *camera, const AVPacket *packet)
 	decoder_send(camera->decoder, packet);
 	while (!camera->stop && decoder_receive(camera->decoder, camera->frame, &pts_us))
 	{
-		take_frame(camera, pts_us);
+		camera_take_frame(camera, pts_us);
 		av_frame_unref(camera->frame);
 	}
 }
@@ -128,8 +160,7 @@ wants_pictures(Camera *camera, const AVPacket *packet)
 		return true;
 	}
 	camera->blind = true;
-	camera->last_frame_us = clock_monotonic_us();
-	camera->counters.last_frame_us = clock_wall_us();
+	camera_pass_packet(camera, camera_stream_now(camera));
 	return false;
 }
 
@@ -144,6 +175,7 @@ camera_take_packet(Camera *camera, AVPacket *packet)
 	if (source_packet_kind(camera->source, packet) != PACKET_VIDEO)
 		return;
 	camera->counters.packets++;
+	camera->arrived_us = clock_wall_us();
 	if (wants_pictures(camera, packet))
-		camera_decode(camera, packet);
+		camera_idle_packet(camera, packet);
 }

@@ -35,6 +35,16 @@ camera_stats_picture(CameraStats *stats, int width, int height, const char *code
 	pthread_mutex_unlock(&stats->lock);
 }
 
+void
+camera_stats_decoding(CameraStats *stats, bool watching, const char *note, int64_t key_interval_us)
+{
+	pthread_mutex_lock(&stats->lock);
+	stats->watching = watching;
+	snprintf(stats->note, sizeof(stats->note), "%s", note);
+	stats->key_interval_us = key_interval_us;
+	pthread_mutex_unlock(&stats->lock);
+}
+
 /* A new session has begun to count from zero: so does what was told. */
 static void
 follow_session(CameraStats *stats, uint64_t packets, const EventStats *now)
@@ -59,6 +69,10 @@ camera_stats_tell(CameraStats *stats, const Counters *counters, int reconnects,
 	double seconds = (double) (now_us - stats->told_us) / CLOCK_SECOND;
 	EventStats now = {.last_frame_us = counters->last_frame_us,
 					  .inference_ms = -1,
+					  .packets = packets,
+					  .wakes = counters->wakes,
+					  .watching_us = counters->watching_us,
+					  .decoding_us = counters->decoding_us,
 					  .frames = counters->frames,
 					  .analysed = counters->analysed,
 					  .skipped = counters->skipped,
@@ -80,6 +94,9 @@ camera_stats_tell(CameraStats *stats, const Counters *counters, int reconnects,
 	now.width = stats->width;
 	now.height = stats->height;
 	memcpy(now.codec, stats->codec, sizeof(now.codec));
+	now.watching = stats->watching;
+	memcpy(now.decoding_note, stats->note, sizeof(now.decoding_note));
+	now.key_interval_us = stats->key_interval_us;
 	pthread_mutex_unlock(&stats->lock);
 	event_stats(events, at_us, &now);
 	stats->told_us = now_us;

@@ -13,12 +13,17 @@
 #include "counters.h"
 #include "event.h"
 
+#define CAMERA_DECODING_NOTE 128
+
 typedef struct CameraStats
 {
 	pthread_mutex_t lock; /* for the picture: */
 	int width;
 	int height;
 	char codec[32];
+	bool watching; /* keyframes only */
+	char note[CAMERA_DECODING_NOTE];
+	int64_t key_interval_us;
 
 	/* The counters as they were told last, and when (monotonic). */
 	int64_t told_us;
@@ -32,6 +37,13 @@ typedef struct CameraStats
 extern void camera_stats_init(CameraStats *stats);
 extern void camera_stats_destroy(CameraStats *stats);
 extern void camera_stats_picture(CameraStats *stats, int width, int height, const char *codec);
+
+/*
+ * Are only keyframes decoded; if not although they should be, why; and how far
+ * apart they are (0: not known).
+ */
+extern void camera_stats_decoding(CameraStats *stats, bool watching, const char *note,
+								  int64_t key_interval_us);
 
 /* Tell the counters of the session, which may have begun anew, at this stream time. */
 extern void camera_stats_tell(CameraStats *stats, const Counters *counters, int reconnects,

@@ -59,7 +59,7 @@ read_stream(Camera *camera, char reason[CAMERA_REASON])
 		network_add_refusal(reason, CAMERA_REASON);
 	}
 	if (result == SOURCE_END)
-		camera_decode(camera, NULL);
+		camera_idle_end(camera);
 	return result;
 }
 
@@ -82,6 +82,9 @@ reset_counters(Counters *counters)
 	counters->skipped = 0;
 	counters->inferences = 0;
 	counters->inference_us = 0;
+	counters->wakes = 0;
+	counters->watching_us = 0;
+	counters->decoding_us = 0;
 }
 
 /* The stream is open: is this a new session? */
@@ -99,6 +102,7 @@ begin_stream(Camera *camera)
 	camera->reconnects++;
 	event_stream_begin(camera->events);
 	reset_counters(&camera->counters);
+	idle_gate_reset_totals(&camera->idle.gate);
 }
 
 /* Who copies packets learns what they are.  Returns false when out of memory. */
@@ -132,7 +136,7 @@ open_stream(Camera *camera, char reason[CAMERA_REASON])
 		return result;
 	camera->blind = false;
 	camera->decoder = decoder_open(source_video(camera->source), reason, CAMERA_REASON);
-	if (camera->decoder != NULL && connect_readers(camera))
+	if (camera->decoder != NULL && connect_readers(camera) && camera_idle_connect(camera))
 		return SOURCE_OK;
 	if (camera->decoder != NULL)
 		snprintf(reason, CAMERA_REASON, "out of memory");

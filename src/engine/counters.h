@@ -15,6 +15,9 @@ typedef struct Counters
 	atomic_ullong skipped;		/* wanted inference, but a newer frame took the place */
 	atomic_ullong inferences;	/* frames searched for objects */
 	atomic_ullong inference_us; /* spent in that */
+	atomic_ullong wakes;		/* from watching keyframes, by an alarm */
+	atomic_ullong watching_us;	/* of stream time, keyframes only; */
+	atomic_ullong decoding_us;	/* of stream time, every frame */
 	atomic_llong last_frame_us; /* time of the newest frame, 0: none */
 } Counters;
 

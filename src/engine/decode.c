@@ -194,6 +194,27 @@ decoder_receive(Decoder *decoder, AVFrame *frame, int64_t *pts_us)
 	return 1;
 }
 
+int
+decoder_decode_alone(Decoder *decoder, const AVPacket *packet, AVFrame *frame, int64_t *pts_us)
+{
+	int got;
+
+	decoder_flush(decoder);
+	decoder->codec->skip_loop_filter = AVDISCARD_ALL;
+	decoder_send(decoder, packet);
+	/* Where pictures are reordered it comes out only at the end. */
+	decoder_send(decoder, NULL);
+	got = decoder_receive(decoder, frame, pts_us);
+	decoder_flush(decoder);
+	decoder->codec->skip_loop_filter = AVDISCARD_DEFAULT;
+	if (got && (frame->pict_type == AV_PICTURE_TYPE_P || frame->pict_type == AV_PICTURE_TYPE_B))
+	{
+		av_frame_unref(frame);
+		got = 0;
+	}
+	return got;
+}
+
 int64_t
 decoder_duration_us(const Decoder *decoder)
 {

@@ -35,6 +35,14 @@ extern int decoder_receive(Decoder *decoder, AVFrame *frame, int64_t *pts_us);
 /* Forget what came before: packets were left out. */
 extern void decoder_flush(Decoder *decoder);
 
+/*
+ * Decode one packet by itself, roughly (without the loop filter), and forget it
+ * again.  Returns 1 with its picture as decoder_receive() gives it, or 0 when
+ * there is none that needs no other.
+ */
+extern int decoder_decode_alone(Decoder *decoder, const AVPacket *packet, AVFrame *frame,
+								int64_t *pts_us);
+
 /* How long a picture usually lasts, 0 when unknown; packets that failed so far. */
 extern int64_t decoder_duration_us(const Decoder *decoder);
 extern uint64_t decoder_errors(const Decoder *decoder);

@@ -187,11 +187,25 @@ read_stream(JsonReader *reader, CameraConfig *camera)
 	free(start);
 }
 
+/* idle_decode: full or keyframes. */
+static bool
+read_idle_keyframes(JsonReader *reader)
+{
+	char *name = reader_string(reader, "idle_decode", MAX_NAME, "full");
+	bool keyframes = name != NULL && strcmp(name, "keyframes") == 0;
+
+	if (name != NULL && !keyframes && strcmp(name, "full") != 0)
+		reader_complain(reader, "idle_decode must be full or keyframes");
+	free(name);
+	return keyframes;
+}
+
 static void
 read_detection(JsonReader *reader, CameraConfig *camera)
 {
 	camera->detect = reader_bool(reader, "detect", true);
 	camera->detect_fps = reader_number(reader, "detect_fps", 0.01, 240, 5);
+	camera->idle_keyframes = read_idle_keyframes(reader);
 	reader_strings(reader, "models", CAMERA_MAX_MODELS, MAX_LABEL, &camera->models);
 	camera->all_labels = reader_value(reader, "labels") == NULL;
 	reader_strings(reader, "labels", CAMERA_MAX_LABELS, MAX_LABEL, &camera->labels);
@@ -534,10 +548,11 @@ camera_config_equal(const CameraConfig *a, const CameraConfig *b)
 {
 	return camera_config_same_stream(a, b) && strings_equal(a->name, b->name) &&
 		   a->detect == b->detect && a->detect_fps == b->detect_fps &&
-		   string_list_equal(&a->models, &b->models) && a->all_labels == b->all_labels &&
-		   string_list_equal(&a->labels, &b->labels) && a->min_confidence == b->min_confidence &&
-		   a->motion.threshold == b->motion.threshold && a->motion.min_area == b->motion.min_area &&
-		   a->snapshots == b->snapshots && a->snapshots_annotated == b->snapshots_annotated &&
+		   a->idle_keyframes == b->idle_keyframes && string_list_equal(&a->models, &b->models) &&
+		   a->all_labels == b->all_labels && string_list_equal(&a->labels, &b->labels) &&
+		   a->min_confidence == b->min_confidence && a->motion.threshold == b->motion.threshold &&
+		   a->motion.min_area == b->motion.min_area && a->snapshots == b->snapshots &&
+		   a->snapshots_annotated == b->snapshots_annotated &&
 		   polygons_equal(&a->masks, &b->masks) && polygons_equal(&a->privacy, &b->privacy) &&
 		   polygons_equal(&a->watched, &b->watched) &&
 		   record_settings_equal(&a->record, &b->record) && camera_config_same_publishing(a, b);

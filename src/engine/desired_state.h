@@ -97,6 +97,7 @@ typedef struct CameraConfig
 	char *name; /* NULL: it has none */
 	bool detect;
 	double detect_fps;
+	bool idle_keyframes; /* while nothing happens only keyframes are decoded */
 	StringList models;
 	bool all_labels;
 	StringList labels;

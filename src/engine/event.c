@@ -313,6 +313,21 @@ publish_json(const EventPublish *publish)
 	return object;
 }
 
+/* How the stream is decoded. */
+static void
+set_decoding(json_t *object, const EventStats *stats)
+{
+	json_object_set_new(object, "received", json_integer(stats->packets));
+	json_object_set_new(object, "decoding", json_string(stats->watching ? "keyframes" : "full"));
+	json_object_set_new(object, "decoding_note", json_string(stats->decoding_note));
+	json_object_set_new(object, "keyframes_s", json_real((double) stats->watching_us / 1e6));
+	json_object_set_new(object, "full_s", json_real((double) stats->decoding_us / 1e6));
+	json_object_set_new(object, "wakes", json_integer(stats->wakes));
+	if (stats->key_interval_us > 0)
+		json_object_set_new(object, "keyframe_interval",
+							json_real((double) stats->key_interval_us / 1e6));
+}
+
 void
 event_stats(EventStream *stream, int64_t at_us, const EventStats *stats)
 {
@@ -338,6 +353,7 @@ event_stats(EventStream *stream, int64_t at_us, const EventStats *stats)
 	json_object_set_new(object, "inferences", json_integer(stats->inferences));
 	json_object_set_new(object, "dropped_events", json_integer(dropped));
 	json_object_set_new(object, "reconnects", json_integer(stats->reconnects));
+	set_decoding(object, stats);
 	if (stats->width > 0)
 	{
 		json_object_set_new(object, "width", json_integer(stats->width));

@@ -69,6 +69,7 @@ typedef struct EventStats
 	double fps_decoded;
 	double fps_analysed;
 	double inference_ms; /* negative: none in the period */
+	uint64_t packets;
 	uint64_t frames;
 	uint64_t analysed;
 	uint64_t skipped;
@@ -77,6 +78,12 @@ typedef struct EventStats
 	int width;
 	int height;
 	char codec[32];
+	bool watching;			 /* only keyframes are decoded now */
+	char decoding_note[128]; /* why they are not although they should be */
+	int64_t key_interval_us; /* 0: not known */
+	uint64_t watching_us;	 /* of stream time, keyframes only */
+	uint64_t decoding_us;	 /* of stream time, every frame */
+	uint64_t wakes;
 	EventPublish publish;
 } EventStats;
 

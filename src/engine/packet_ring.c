@@ -282,6 +282,17 @@ packet_ring_push(PacketRing *ring, PacketKind kind, const AVPacket *packet, int6
 	return 0;
 }
 
+uint64_t
+packet_ring_newest(PacketRing *ring)
+{
+	uint64_t newest;
+
+	pthread_mutex_lock(&ring->lock);
+	newest = ring->next - 1;
+	pthread_mutex_unlock(&ring->lock);
+	return newest;
+}
+
 void
 packet_ring_stats(PacketRing *ring, PacketRingStats *stats)
 {

@@ -74,6 +74,9 @@ extern void packet_ring_set_streams(PacketRing *ring, PacketStreams *streams);
  */
 extern int packet_ring_push(PacketRing *ring, PacketKind kind, const AVPacket *packet,
 							int64_t at_us);
+
+/* Number of the newest packet pushed; 0: none yet. */
+extern uint64_t packet_ring_newest(PacketRing *ring);
 extern void packet_ring_stats(PacketRing *ring, PacketRingStats *stats);
 
 /* One packet taken from a ring; `packet` and `streams` are references. */

@@ -44,6 +44,7 @@ struct Recording
 	Recorder *recorder;
 	atomic_llong newest_us; /* time of the newest packet, 0: none yet */
 	atomic_bool wanted;
+	atomic_bool shared;	 /* somebody else reads the ring, too */
 	atomic_bool lingers; /* no longer wanted, but there has been no keyframe since */
 	atomic_llong pre_roll_us;
 	atomic_llong span_us; /* what the ring is to hold */
@@ -214,7 +215,19 @@ recording_wanted(const Recording *recording)
 bool
 recording_listens(const Recording *recording)
 {
-	return recording->wanted || recording->lingers;
+	return recording->wanted || recording->lingers || recording->shared;
+}
+
+PacketRing *
+recording_ring(Recording *recording)
+{
+	return recording->ring;
+}
+
+void
+recording_share_ring(Recording *recording, bool shared)
+{
+	recording->shared = shared;
 }
 
 int

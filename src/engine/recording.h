@@ -63,6 +63,13 @@ extern void recording_packet(Recording *recording, const Source *source, AVPacke
 /* May packets still be needed, if only to end a file well? */
 extern bool recording_listens(const Recording *recording);
 
+/*
+ * Somebody else reads the ring, too, or no longer does: then packets are kept
+ * even if nothing is to be recorded.
+ */
+extern PacketRing *recording_ring(Recording *recording);
+extern void recording_share_ring(Recording *recording, bool shared);
+
 /* The stream to be recorded cannot be had: tell people, once for each reason. */
 extern void recording_complain(Recording *recording, const char *reason);
 

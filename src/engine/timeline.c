@@ -89,6 +89,20 @@ place(Timeline *timeline, int64_t pts_us, int64_t duration_us, int64_t now_us)
 }
 
 int64_t
+timeline_follow(Timeline *timeline, int64_t pts_us, int64_t now_us)
+{
+	return place(timeline, pts_us, 0, now_us);
+}
+
+int64_t
+timeline_past(const Timeline *timeline, int64_t pts_us, int64_t now_us)
+{
+	if (pts_us == TIMELINE_NO_PTS || !timeline->anchored)
+		return now_us;
+	return timeline->offset_us + pts_us;
+}
+
+int64_t
 timeline_packet_at(Timeline *timeline, int64_t pts_us, int64_t now_us)
 {
 	int64_t at_us = place(timeline, pts_us, 0, now_us);

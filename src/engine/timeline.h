@@ -48,6 +48,15 @@ extern int64_t timeline_at(Timeline *timeline, int64_t pts_us, int64_t duration_
 extern bool timeline_is_ahead(const Timeline *timeline, int64_t now_us);
 
 /*
+ * The time of a packet whose picture is not decoded, or not yet: as of its frame,
+ * but no frame has to follow it.
+ */
+extern int64_t timeline_follow(Timeline *timeline, int64_t pts_us, int64_t now_us);
+
+/* The time of a frame that came at now_us and is decoded later, or once more. */
+extern int64_t timeline_past(const Timeline *timeline, int64_t pts_us, int64_t now_us);
+
+/*
  * The time of a packet, in the order in which packets come: times go back and
  * forth where pictures are decoded in another order than they are shown.
  */

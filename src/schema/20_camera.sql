@@ -9,6 +9,7 @@ create table cctv.cameras (
 	enabled boolean not null default false,
 	detect boolean not null default true,
 	detect_fps real not null default 5,
+	idle_decode text not null default 'full',
 	models text[] not null default '{objects}',
 	labels text[] default '{person}',
 	min_confidence real not null default 0.5,
@@ -50,6 +51,7 @@ create table cctv.cameras (
 	constraint publish_url_without_credentials check (
 		length(publish_url) <= 2048 and publish_url ~ '^(rtsps?|rtmps?|srt)://[^@/?#]+([/?#]|$)'),
 	constraint detect_fps_from_0_1_to_60 check (detect_fps between 0.1::real and 60),
+	constraint idle_decode_is_full_or_keyframes check (idle_decode in ('full', 'keyframes')),
 	constraint models_1_to_8 check (
 		cardinality(models) between 1 and 8
 		and array_to_string(models, e'\n', '') ~ '^([^[:cntrl:]]{1,64}(\n|$))+$'),
@@ -88,6 +90,8 @@ comment on column cctv.cameras.detect_url is 'The stream that is analysed (a sub
 comment on column cctv.cameras.enabled is 'Should it run?';
 comment on column cctv.cameras.detect is 'Are objects looked for while it runs?';
 comment on column cctv.cameras.detect_fps is 'Frames analysed a second';
+comment on column cctv.cameras.idle_decode is
+	'What is decoded while nothing happens: full, every frame, or keyframes, which costs a fraction and may miss what lasts less than the camera''s keyframe interval';
 comment on column cctv.cameras.models is 'Models that look at its frames';
 comment on column cctv.cameras.labels is 'Labels it reports; null: all that its models know';
 comment on column cctv.cameras.min_confidence is 'Objects below are not reported';

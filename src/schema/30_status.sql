@@ -14,6 +14,7 @@ create table cctv.camera_status (
 	fps_decoded real,
 	fps_analysed real,
 	inference_ms real,
+	received bigint,
 	frames bigint,
 	analysed bigint,
 	skipped bigint,
@@ -24,6 +25,12 @@ create table cctv.camera_status (
 	width integer,
 	height integer,
 	codec text,
+	decoding text,
+	decoding_note text,
+	keyframe_interval real,
+	full_seconds double precision,
+	keyframes_seconds double precision,
+	wakes bigint,
 	motion boolean,
 	motion_at timestamptz,
 	publish_state text,
@@ -39,8 +46,12 @@ create table cctv.camera_status (
 	constraint rates_from_0 check (
 		fps_in between 0 and 100000 and fps_decoded between 0 and 100000
 		and fps_analysed between 0 and 100000 and inference_ms between 0 and 86400000),
+	constraint decoding_is_full_or_keyframes check (decoding in ('full', 'keyframes')),
+	constraint decoding_note_up_to_1000_characters check (length(decoding_note) <= 1000),
+	constraint times_from_0 check (
+		keyframe_interval between 0 and 1e6 and full_seconds between 0 and 1e12 and keyframes_seconds between 0 and 1e12),
 	constraint counts_from_0 check (
-		frames >= 0 and analysed >= 0 and skipped >= 0 and inferences >= 0
+		received >= 0 and wakes >= 0 and frames >= 0 and analysed >= 0 and skipped >= 0 and inferences >= 0
 		and dropped_events >= 0 and recorded_bytes >= 0 and reconnects >= 0),
 	constraint size_from_1_to_65536_pixels check (
 		width between 1 and 65536 and height between 1 and 65536),
@@ -67,7 +78,8 @@ comment on column cctv.camera_status.fps_in is 'Frames received a second';
 comment on column cctv.camera_status.fps_decoded is 'Frames decoded a second';
 comment on column cctv.camera_status.fps_analysed is 'Frames analysed a second';
 comment on column cctv.camera_status.inference_ms is 'Mean milliseconds of an inference';
-comment on column cctv.camera_status.frames is 'Frames received since the stream began';
+comment on column cctv.camera_status.received is 'Frames received since the stream began';
+comment on column cctv.camera_status.frames is 'Frames decoded since the stream began';
 comment on column cctv.camera_status.analysed is 'Frames analysed since the stream began';
 comment on column cctv.camera_status.skipped is 'Frames due for analysis but passed over since the stream began';
 comment on column cctv.camera_status.inferences is 'Runs of a model since the stream began';
@@ -78,6 +90,15 @@ comment on column cctv.camera_status.reconnects is 'Reconnects since the camera 
 comment on column cctv.camera_status.width is 'Width of the frame in pixels';
 comment on column cctv.camera_status.height is 'Height of the frame in pixels';
 comment on column cctv.camera_status.codec is 'Codec of the stream';
+comment on column cctv.camera_status.decoding is
+	'What of its stream is decoded now: full, or keyframes, as cameras.idle_decode asks for while nothing happens';
+comment on column cctv.camera_status.decoding_note is
+	'Why every frame is decoded although cameras.idle_decode is keyframes, in words';
+comment on column cctv.camera_status.keyframe_interval is 'Seconds from one keyframe of the stream to the next';
+comment on column cctv.camera_status.full_seconds is 'Time in which every frame was decoded since the stream began';
+comment on column cctv.camera_status.keyframes_seconds is 'Time in which only keyframes were decoded since the stream began';
+comment on column cctv.camera_status.wakes is
+	'How often something in a keyframe had every frame decoded since the stream began';
 comment on column cctv.camera_status.motion is 'Is there motion?';
 comment on column cctv.camera_status.motion_at is 'When motion last began or ended';
 comment on column cctv.camera_status.publish_state is

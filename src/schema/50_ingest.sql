@@ -338,10 +338,13 @@ begin
 	update cctv.camera_status as s
 		set last_frame_at = v.last_frame_at, fps_in = v.fps_in, fps_decoded = v.fps_decoded,
 			fps_analysed = v.fps_analysed, inference_ms = coalesce(v.inference_ms, s.inference_ms),
-			frames = v.frames, analysed = v.analysed, skipped = v.skipped, inferences = v.inferences,
+			received = v.received, frames = v.frames, analysed = v.analysed, skipped = v.skipped, inferences = v.inferences,
 			dropped_events = v.dropped_events, reconnects = v.reconnects,
 			width = coalesce(v.width, s.width), height = coalesce(v.height, s.height),
 			codec = coalesce(v.codec, s.codec),
+			decoding = v.decoding, decoding_note = nullif(left(v.decoding_note, 1000), ''),
+			keyframe_interval = coalesce(v.keyframe_interval, s.keyframe_interval),
+			full_seconds = v.full_s, keyframes_seconds = v.keyframes_s, wakes = v.wakes,
 			publish_state = nullif(p.state, 'off'), publish_message = nullif(left(p.message, 1000), ''),
 			publish_fps = p.fps, publish_dropped = p.dropped, publish_reconnects = p.reconnects,
 			updated_at = clock_timestamp()
@@ -351,9 +354,10 @@ begin
 			where l.type = 'stats' and l.camera_id is not null
 			order by l.camera_id, l.n desc) as l,
 			jsonb_to_record(l.body) as v (last_frame_at timestamptz, fps_in real, fps_decoded real,
-				fps_analysed real, inference_ms real, frames bigint, analysed bigint, skipped bigint,
+				fps_analysed real, inference_ms real, received bigint, frames bigint, analysed bigint, skipped bigint,
 				inferences bigint, dropped_events bigint, reconnects integer, width integer,
-				height integer, codec text, publish jsonb),
+				height integer, codec text, decoding text, decoding_note text, keyframe_interval real,
+				full_s double precision, keyframes_s double precision, wakes bigint, publish jsonb),
 			jsonb_to_record(coalesce(v.publish, '{}')) as p (state text, message text, fps real,
 				dropped bigint, reconnects integer)
 		where s.camera_id = l.camera_id;

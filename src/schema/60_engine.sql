@@ -225,6 +225,7 @@ create function cctv.desired_state(engine integer) returns jsonb
 				'url', c.url, 'detect_url', c.detect_url, 'username', c.username, 'password', c.password,
 				'rtsp_transport', c.rtsp_transport,
 				'detect', c.detect and cctv.is_scheduled(c.camera_id, 'detect', now()), 'detect_fps', c.detect_fps,
+				'idle_decode', c.idle_decode,
 				'models', c.models, 'labels', c.labels, 'min_confidence', c.min_confidence,
 				'motion_threshold', c.motion_threshold, 'motion_min_area', c.motion_min_area,
 				'snapshots', c.snapshots, 'snapshot_annotated', c.annotate_snapshots, 'realtime', c.realtime, 'loop', c.loop,

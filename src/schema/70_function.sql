@@ -63,7 +63,8 @@ create function cctv.add_camera(
 	post_roll interval default '10 seconds',
 	continuous_retention interval default null,
 	motion_retention interval default null,
-	alert_retention interval default null) returns integer
+	alert_retention interval default null,
+	idle_decode text default 'full') returns integer
 	language plpgsql
 	set search_path = pg_catalog, pg_temp
 	as $$
@@ -77,14 +78,14 @@ begin
 	insert into cctv.cameras as c (name, url, location, detect_url, enabled, detect, detect_fps, models, labels,
 		min_confidence, motion_threshold, motion_min_area, snapshots, rtsp_transport, realtime, loop,
 		file_start, time_zone, retention, record, pre_roll, post_roll, continuous_retention, motion_retention,
-		alert_retention)
+		alert_retention, idle_decode)
 	values (add_camera.name, cctv.find_stream(add_camera.url), add_camera.location, add_camera.detect_url, add_camera.enabled,
 		add_camera.detect, add_camera.detect_fps, add_camera.models, add_camera.labels,
 		add_camera.min_confidence, add_camera.motion_threshold, add_camera.motion_min_area,
 		add_camera.snapshots, add_camera.rtsp_transport, add_camera.realtime, add_camera.loop,
 		add_camera.file_start, add_camera.time_zone, add_camera.retention, add_camera.record,
 		add_camera.pre_roll, add_camera.post_roll, add_camera.continuous_retention,
-		add_camera.motion_retention, add_camera.alert_retention)
+		add_camera.motion_retention, add_camera.alert_retention, add_camera.idle_decode)
 	returning c.camera_id into added;
 	if add_camera.default_rules then
 		perform cctv.default_rules(added);
@@ -94,7 +95,7 @@ end
 $$;
 comment on function cctv.add_camera(text, text, text, text, boolean, boolean, real, text[], text[], real,
 	integer, real, boolean, text, boolean, boolean, timestamptz, text, interval, boolean, text, interval, interval,
-	interval, interval, interval) is
+	interval, interval, interval, text) is
 	'Adds a camera, stopped unless enabled, with the alert rules of cctv.default_rules(); returns its camera_id';
 
 create function cctv.start(camera integer) returns void

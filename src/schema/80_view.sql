@@ -12,6 +12,8 @@ select c.name as camera,
 		then date_trunc('milliseconds', now() - s.last_frame_at)
 	end as frame_age,
 	s.reconnects,
+	s.decoding,
+	round(s.frames::numeric / nullif(s.received, 0), 2)::real as decoded,
 	s.message,
 	concat_ws(': ', s.publish_state, s.publish_message) as publishing
 from cctv.cameras as c
@@ -29,6 +31,9 @@ comment on column cctv.status.skipped is 'Frames due for analysis but passed ove
 comment on column cctv.status.inference_ms is 'Mean milliseconds of an inference';
 comment on column cctv.status.frame_age is 'Age of the newest frame of a live stream';
 comment on column cctv.status.reconnects is 'Reconnects since the camera was started';
+comment on column cctv.status.decoding is
+	'full: every frame is decoded now; keyframes: nothing happens, and only keyframes are (cameras.idle_decode)';
+comment on column cctv.status.decoded is 'Part of the frames received that was decoded, since the stream began';
 comment on column cctv.status.message is 'Why it is in this state, in words';
 comment on column cctv.status.publishing is 'How its publishing does: waiting, connecting, publishing or failed, and why; empty when it is not published';
 
@@ -45,6 +50,7 @@ select c.camera_id,
 	s.fps_decoded,
 	s.fps_analysed,
 	s.inference_ms,
+	s.received,
 	s.frames,
 	s.analysed,
 	s.skipped,
@@ -54,6 +60,15 @@ select c.camera_id,
 	s.width,
 	s.height,
 	s.codec,
+	c.idle_decode,
+	s.decoding,
+	s.decoding_note,
+	s.keyframe_interval,
+	s.full_seconds,
+	s.keyframes_seconds,
+	(s.keyframes_seconds / nullif(s.full_seconds + s.keyframes_seconds, 0))::real as keyframes_share,
+	s.wakes,
+	(3600 * s.wakes / nullif(s.full_seconds + s.keyframes_seconds, 0))::real as wakes_per_hour,
 	s.motion,
 	s.motion_at,
 	s.publish_state,
@@ -84,7 +99,8 @@ comment on column cctv.v_camera_health.fps_in is 'Frames received a second';
 comment on column cctv.v_camera_health.fps_decoded is 'Frames decoded a second';
 comment on column cctv.v_camera_health.fps_analysed is 'Frames analysed a second';
 comment on column cctv.v_camera_health.inference_ms is 'Mean milliseconds of an inference';
-comment on column cctv.v_camera_health.frames is 'Frames received since the stream began';
+comment on column cctv.v_camera_health.received is 'Frames received since the stream began';
+comment on column cctv.v_camera_health.frames is 'Frames decoded since the stream began';
 comment on column cctv.v_camera_health.analysed is 'Frames analysed since the stream began';
 comment on column cctv.v_camera_health.skipped is 'Frames due for analysis but passed over since the stream began';
 comment on column cctv.v_camera_health.inferences is 'Runs of a model since the stream began';
@@ -93,6 +109,18 @@ comment on column cctv.v_camera_health.reconnects is 'Reconnects since the camer
 comment on column cctv.v_camera_health.width is 'Width of the frame in pixels';
 comment on column cctv.v_camera_health.height is 'Height of the frame in pixels';
 comment on column cctv.v_camera_health.codec is 'Codec of the stream';
+comment on column cctv.v_camera_health.idle_decode is 'What is to be decoded while nothing happens: full or keyframes';
+comment on column cctv.v_camera_health.decoding is 'What is decoded now: full or keyframes';
+comment on column cctv.v_camera_health.decoding_note is
+	'Why every frame is decoded although idle_decode is keyframes, in words';
+comment on column cctv.v_camera_health.keyframe_interval is 'Seconds from one keyframe of the stream to the next';
+comment on column cctv.v_camera_health.full_seconds is 'Time in which every frame was decoded since the stream began';
+comment on column cctv.v_camera_health.keyframes_seconds is
+	'Time in which only keyframes were decoded since the stream began';
+comment on column cctv.v_camera_health.keyframes_share is 'Part of the time in which only keyframes were decoded, 0 to 1';
+comment on column cctv.v_camera_health.wakes is
+	'How often something in a keyframe had every frame decoded since the stream began';
+comment on column cctv.v_camera_health.wakes_per_hour is 'The same an hour, on average since the stream began';
 comment on column cctv.v_camera_health.motion is 'Is there motion?';
 comment on column cctv.v_camera_health.motion_at is 'When motion last began or ended';
 comment on column cctv.v_camera_health.publish_state is 'Of publishing: waiting, connecting, publishing or failed; null when it is not published';

@@ -40,6 +40,7 @@ create function cctv.metric_families(out n bigint, out metric text, out type tex
 		('cctv_camera_state', 'gauge', 'State of the camera: 1 for the one it is in'),
 		('cctv_camera_state_since_timestamp_seconds', 'gauge', 'When the camera came into its state'),
 		('cctv_camera_frames_per_second', 'gauge', 'Frames received, decoded and analysed a second, over the last two seconds'),
+		('cctv_camera_received_frames_total', 'counter', 'Frames received since the stream began'),
 		('cctv_camera_frames_total', 'counter', 'Frames decoded since the stream began'),
 		('cctv_camera_analysed_frames_total', 'counter', 'Frames analysed since the stream began'),
 		('cctv_camera_skipped_frames_total', 'counter', 'Frames due for analysis but passed over since the stream began: detection does not keep up'),
@@ -48,6 +49,9 @@ create function cctv.metric_families(out n bigint, out metric text, out type tex
 		('cctv_camera_last_frame_timestamp_seconds', 'gauge', 'Time of the newest frame'),
 		('cctv_camera_reconnects_total', 'counter', 'Reconnects since the camera was started'),
 		('cctv_camera_dropped_events_total', 'counter', 'Events lost to a full queue since the stream began: the database does not keep up'),
+		('cctv_camera_decoding_seconds_total', 'counter', 'Time since the stream began, by what was decoded: every frame (full), or only keyframes while nothing happened'),
+		('cctv_camera_wakes_total', 'counter', 'How often something in a keyframe had every frame decoded since the stream began'),
+		('cctv_camera_keyframe_interval_seconds', 'gauge', 'Time from one keyframe of the stream to the next'),
 		('cctv_camera_motion', 'gauge', 'Whether there is motion'),
 		('cctv_camera_quarantined', 'gauge', 'Whether the camera crashed engines and so has one of its own'),
 		('cctv_camera_recorded_bytes_total', 'counter', 'Bytes of recordings that were written to their end'),
@@ -121,11 +125,16 @@ create function cctv.camera_samples() returns setof cctv.sample
 		cross join lateral (values
 			('in', c.fps_in::numeric), ('decoded', c.fps_decoded::numeric), ('analysed', c.fps_analysed::numeric)) as f (stage, value)
 	union all
+	select 'cctv_camera_decoding_seconds_total', c.labels || ',' || cctv.metric_label('decoding', f.decoding), f.value
+	from camera as c
+		cross join lateral (values ('full', c.full_seconds), ('keyframes', c.keyframes_seconds)) as f (decoding, value)
+	union all
 	select f.metric, c.labels, f.value
 	from camera as c
 		cross join lateral (values
 			('cctv_camera_up', case when c.wanted then (c.state in ('running', 'finished'))::integer end),
 			('cctv_camera_state_since_timestamp_seconds', extract(epoch from c.since)),
+			('cctv_camera_received_frames_total', c.received),
 			('cctv_camera_frames_total', c.frames),
 			('cctv_camera_analysed_frames_total', c.analysed),
 			('cctv_camera_skipped_frames_total', c.skipped),
@@ -134,6 +143,8 @@ create function cctv.camera_samples() returns setof cctv.sample
 			('cctv_camera_last_frame_timestamp_seconds', extract(epoch from c.last_frame_at)),
 			('cctv_camera_reconnects_total', c.reconnects),
 			('cctv_camera_dropped_events_total', c.dropped_events),
+			('cctv_camera_wakes_total', c.wakes),
+			('cctv_camera_keyframe_interval_seconds', c.keyframe_interval::numeric),
 			('cctv_camera_motion', c.motion::integer),
 			('cctv_camera_quarantined', c.quarantined::integer),
 			('cctv_camera_recorded_bytes_total', c.recorded_bytes),

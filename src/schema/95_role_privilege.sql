@@ -187,7 +187,8 @@ grant execute on function
 -- Of cameras that are one's own.
 grant execute on function
 	cctv.add_camera(text, text, text, text, boolean, boolean, real, text[], text[], real, integer, real, boolean, text,
-		boolean, boolean, timestamptz, text, interval, boolean, text, interval, interval, interval, interval, interval),
+		boolean, boolean, timestamptz, text, interval, boolean, text, interval, interval, interval, interval, interval,
+		text),
 	cctv.remove_camera(integer, boolean),
 	cctv.remove_camera(text, boolean),
 	cctv.find_stream(text),
