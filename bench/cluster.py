@@ -11,7 +11,7 @@ import subprocess
 import tempfile
 import time
 
-from measure import Problem, wait_until
+from measure import Problem, cpu_seconds_of, pss, wait_until
 
 PG_CONFIG = os.environ.get("PG_CONFIG", "pg_config")
 DATABASE = "bench"
@@ -112,6 +112,44 @@ cctv.databases = '{DATABASE}'
         if run.returncode != 0:
             raise Problem(f"SQL failed: {run.stderr.strip()}; is pg_cctv installed (make install)?")
         return [line.split("\t") for line in run.stdout.splitlines()]
+
+    def processes(self):
+        """{pid: engine, worker or server} of all its processes."""
+        found, waiting = {}, [self.postmaster()]
+        while waiting:
+            pid = waiting.pop()
+            try:
+                with open(f"/proc/{pid}/cmdline", "rb") as file:
+                    command = file.read().decode(errors="replace")
+                with open(f"/proc/{pid}/task/{pid}/children") as file:
+                    waiting += map(int, file.read().split())
+            except OSError:
+                continue
+            if "pg_cctv_engine" in command:
+                found[pid] = "engine"
+            else:
+                found[pid] = "worker" if "pg_cctv worker" in command else "server"
+        return found
+
+    def usage(self):
+        """Processor seconds so far of engines, the worker and the rest of the server."""
+        spent = {"engine": 0.0, "worker": 0.0, "server": 0.0}
+        for pid, kind in self.processes().items():
+            try:
+                spent[kind] += cpu_seconds_of(pid)
+            except OSError:
+                continue
+        return spent
+
+    def memory(self):
+        """Bytes of memory, what is shared counted in parts."""
+        held = {"engine": 0, "worker": 0, "server": 0}
+        for pid, kind in self.processes().items():
+            try:
+                held[kind] += pss(pid)
+            except OSError:
+                continue
+        return held
 
     def wait_running(self, count, seconds=60):
         query = "select count(*) from cctv.camera_status where state = 'running'"

@@ -19,6 +19,20 @@ class Problem(Exception):
     """A benchmark cannot run; the text says why and what mends it."""
 
 
+def cpu_seconds_of(pid):
+    """Its clock, as clock_getcpuclockid() names it."""
+    return time.clock_gettime((~pid << 3) | 2)
+
+
+def pss(pid):
+    """Resident bytes, of what is shared its part."""
+    with open(f"/proc/{pid}/smaps_rollup") as file:
+        for line in file:
+            if line.startswith("Pss:"):
+                return 1024 * int(line.split()[1])
+    return 0
+
+
 class Process:
     """A child process that ends with the block it is used in."""
 
@@ -44,11 +58,8 @@ class Process:
         return self.child.poll() is None
 
     def cpu_seconds(self):
-        """Processor time of all its threads, ended ones too, to the nanosecond.
-
-        The clock of another process, as clock_getcpuclockid() names it.
-        """
-        return time.clock_gettime((~self.child.pid << 3) | 2)
+        """Processor time of all its threads, ended ones too, to the nanosecond."""
+        return cpu_seconds_of(self.child.pid)
 
     def rss(self):
         """Resident bytes."""
@@ -132,6 +143,26 @@ def host():
 def spread(values):
     """Median, least and greatest."""
     return {"median": statistics.median(values), "min": min(values), "max": max(values)}
+
+
+def figure(name, unit, ours, baseline=None, baseline_name=""):
+    """A line of the table of bench/run; ours is a value, or one of each run.
+
+    The ratio is ours to the baseline.
+    """
+    values = ours if isinstance(ours, (list, tuple)) else [ours]
+    median = statistics.median(values)
+    return {
+        "figure": name,
+        "unit": unit,
+        "ours": median,
+        "min": min(values),
+        "max": max(values),
+        "runs": len(values),
+        "baseline": baseline,
+        "baseline_name": baseline_name,
+        "ratio": median / baseline if baseline else None,
+    }
 
 
 def percentile(values, fraction):
