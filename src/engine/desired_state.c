@@ -17,6 +17,7 @@
 #include "detector_kind.h"
 #include "json_reader.h"
 #include "network.h"
+#include "polygon_json.h"
 #include "url.h"
 
 #define MAX_NAME 255
@@ -216,65 +217,14 @@ read_detection(JsonReader *reader, CameraConfig *camera)
 	camera->snapshots_annotated = reader_bool(reader, "snapshot_annotated", true);
 }
 
-static bool
-read_corner(json_t *corner, Point *point)
-{
-	double x = json_number_value(json_array_get(corner, 0));
-	double y = json_number_value(json_array_get(corner, 1));
-
-	*point = (Point){(float) x, (float) y};
-	return json_array_size(corner) == 2 && json_is_number(json_array_get(corner, 0)) &&
-		   json_is_number(json_array_get(corner, 1)) && x >= 0 && x <= 1 && y >= 0 && y <= 1;
-}
-
-static bool
-read_polygon(json_t *array, Polygon *polygon)
-{
-	size_t count = json_array_size(array);
-
-	if (count < 3 || count > POLYGON_MAX_CORNERS)
-		return false;
-	for (size_t i = 0; i < count; i++)
-		if (!read_corner(json_array_get(array, i), &polygon->corners[i]))
-			return false;
-	polygon->ncorners = (int) count;
-	return true;
-}
-
 /* An absent key gives an empty list. */
 static void
 read_polygons(JsonReader *reader, const char *key, PolygonList *list)
 {
-	json_t *array = reader_value(reader, key);
-	size_t count = json_array_size(array);
-	Polygon *polygons;
+	const char *problem = polygons_from_json(reader_value(reader, key), CAMERA_MAX_POLYGONS, list);
 
-	if (array == NULL)
-		return;
-	if (!json_is_array(array) || count > CAMERA_MAX_POLYGONS)
-	{
-		reader_complain(reader, "%s must be an array of at most %d polygons", key,
-						CAMERA_MAX_POLYGONS);
-		return;
-	}
-	if (count == 0)
-		return;
-	list->buffer = av_buffer_allocz(count * sizeof(Polygon));
-	if (list->buffer == NULL)
-	{
-		reader_complain(reader, "out of memory");
-		return;
-	}
-	polygons = (Polygon *) list->buffer->data;
-	for (size_t i = 0; i < count; i++)
-		if (!read_polygon(json_array_get(array, i), &polygons[i]))
-		{
-			reader_complain(reader, "%s must hold polygons of 3 to %d corners [x, y] from 0 to 1",
-							key, POLYGON_MAX_CORNERS);
-			return;
-		}
-	list->items = polygons;
-	list->count = (int) count;
+	if (problem != NULL)
+		reader_complain(reader, "%s %s", key, problem);
 }
 
 static RecordMode

@@ -15,6 +15,7 @@
 #include <jansson.h>
 
 #include "desired_state.h"
+#include "footage.h"
 #include "frame.h"
 #include "live.h"
 #include "model_cache.h"
@@ -37,8 +38,9 @@ typedef struct Request
 	json_t *arguments; /* an object */
 	const unsigned char *binary;
 	size_t binary_length;
-	int64_t deadline_us;   /* monotonic: nobody waits any longer */
-	atomic_bool cancelled; /* nobody waits any more */
+	int64_t deadline_us;	 /* monotonic: nobody waits any longer */
+	atomic_bool cancelled;	 /* nobody waits any more */
+	ExportProgress progress; /* of what lasts; clients are told */
 
 	/* The answer, by the functions below. */
 	uint16_t kind;
@@ -54,6 +56,8 @@ extern void request_probe(Request *request);
 extern void request_live_frame(Request *request);
 extern void request_snapshot(Request *request);
 extern void request_check_model(Request *request);
+extern void request_export(Request *request);
+extern void request_thumbnail(Request *request);
 
 /* Has nobody any use for an answer? */
 extern bool request_is_over(const Request *request);

@@ -24,10 +24,11 @@
 
 #include "clock.h"
 #include "log.h"
+#include "request_output.h"
 #include "thread.h"
 
 #define MAX_CLIENTS 64
-#define CREW 6
+#define CREW 8
 
 /* Bytes of requests in memory: one of the largest always finds room. */
 #define MEMORY_BUDGET ((size_t) CCTV_FRAME_MAX_BINARY + CCTV_FRAME_MAX_JSON)
@@ -36,6 +37,9 @@
 #define TRANSFER_US (10 * CLOCK_SECOND)
 #define DEFAULT_LIMIT_MS 30000
 #define MAX_LIMIT_MS 120000
+
+/* Who waits for what lasts is told this often how far it has come. */
+#define NOTE_US (CLOCK_SECOND / 2)
 
 /* At the end: what the crew may take to notice. */
 #define STOP_US (3 * CLOCK_SECOND)
@@ -57,16 +61,19 @@ typedef struct Kind
 {
 	uint16_t kind;
 	RequestHandler handler;
-	int at_once; /* requests of this kind in work */
+	int at_once;  /* requests of this kind in work */
+	bool lasting; /* it ends when it is done, however long that takes */
 } Kind;
 
 /* Analyses are few at a time, so that cameras have their turn in the pool. */
 static const Kind kinds[] = {
-	{CCTV_REQUEST_ANALYZE, request_analyze, 2},
-	{CCTV_REQUEST_PROBE, request_probe, 2},
-	{CCTV_REQUEST_LIVE_FRAME, request_live_frame, 3},
-	{CCTV_REQUEST_SNAPSHOT, request_snapshot, 1},
-	{CCTV_REQUEST_CHECK_MODEL, request_check_model, 1},
+	{CCTV_REQUEST_ANALYZE, request_analyze, 2, false},
+	{CCTV_REQUEST_PROBE, request_probe, 2, false},
+	{CCTV_REQUEST_LIVE_FRAME, request_live_frame, 3, false},
+	{CCTV_REQUEST_SNAPSHOT, request_snapshot, 1, false},
+	{CCTV_REQUEST_CHECK_MODEL, request_check_model, 1, false},
+	{CCTV_REQUEST_EXPORT, request_export, 2, true},
+	{CCTV_REQUEST_THUMBNAIL, request_thumbnail, 2, false},
 };
 #define KINDS ((int) (sizeof(kinds) / sizeof(kinds[0])))
 
@@ -80,9 +87,8 @@ typedef struct Client
 	CctvFrameReader reader;
 	size_t reserved; /* of the budget */
 	Request request;
-	unsigned char *head; /* header and JSON of the answer */
-	size_t nhead;
-	size_t sent; /* of head and the answer's bytes together */
+	RequestOutput output;
+	int64_t note_us; /* when the next note is due */
 } Client;
 
 struct RequestServer
@@ -181,7 +187,7 @@ free_client(RequestServer *server, Client *client)
 	json_decref(client->request.arguments);
 	json_decref(client->request.answer);
 	free(client->request.bytes);
-	free(client->head);
+	request_output_clear(&client->output);
 	free(client);
 }
 
@@ -232,29 +238,15 @@ accept_client(RequestServer *server)
 	server->nclients++;
 }
 
-/* Make the frame of the answer and begin to send it. */
 static void
 begin_answer(RequestServer *server, Client *client)
 {
-	Request *request = &client->request;
-	char *json = json_dumps(request->answer, JSON_COMPACT | JSON_REAL_PRECISION(6));
-	size_t length = json != NULL ? strlen(json) : 0;
-	CctvFrameHeader header = {request->kind, (uint32_t) length, (uint32_t) request->nbytes};
-
 	release_body(server, client);
-	client->nhead = CCTV_FRAME_HEADER + length;
-	client->head = malloc(client->nhead);
-	if (json == NULL || client->head == NULL || length > CCTV_FRAME_MAX_JSON ||
-		request->nbytes > CCTV_FRAME_MAX_BINARY)
+	if (!request_output_answer(&client->output, &client->request))
 	{
-		log_error("an answer to a request is too large, or memory is short");
-		free(json);
 		free_client(server, client);
 		return;
 	}
-	cctv_frame_pack(&header, client->head);
-	memcpy(client->head + CCTV_FRAME_HEADER, json, length);
-	free(json);
 	client->state = TAKING;
 	client->deadline_us = clock_monotonic_us() + TRANSFER_US;
 }
@@ -290,7 +282,8 @@ queue_request(RequestServer *server, Client *client)
 		limit_ms = json_integer_value(json_object_get(request->arguments, "limit_ms"));
 	if (limit_ms < 1 || limit_ms > MAX_LIMIT_MS)
 		limit_ms = MAX_LIMIT_MS;
-	request->deadline_us = clock_monotonic_us() + limit_ms * 1000;
+	request->deadline_us =
+		kinds[client->kind].lasting ? INT64_MAX : clock_monotonic_us() + limit_ms * 1000;
 	client->deadline_us = request->deadline_us;
 	client->state = WAITING;
 	pthread_cond_signal(&server->work);
@@ -358,24 +351,18 @@ read_request(RequestServer *server, Client *client)
 static void
 send_answer(RequestServer *server, Client *client)
 {
-	size_t total = client->nhead + client->request.nbytes;
+	if (request_output_send(&client->output, client->fd, &client->request) != OUTPUT_BLOCKED)
+		free_client(server, client);
+}
 
-	while (client->sent < total)
-	{
-		bool in_head = client->sent < client->nhead;
-		const unsigned char *from = in_head
-										? client->head + client->sent
-										: client->request.bytes + (client->sent - client->nhead);
-		size_t left = (in_head ? client->nhead : total) - client->sent;
-		ssize_t count = send(client->fd, from, left, MSG_NOSIGNAL);
-
-		if (count < 0 && (errno == EAGAIN || errno == EINTR))
-			return;
-		if (count < 0)
-			break;
-		client->sent += (size_t) count;
-	}
-	free_client(server, client);
+/* Tell a client that waits for what lasts how far it is. */
+static void
+send_note(Client *client, int64_t now)
+{
+	if (!kinds[client->kind].lasting || client->fd < 0 || now < client->note_us)
+		return;
+	client->note_us = now + NOTE_US;
+	request_output_note(&client->output, client->fd, &client->request);
 }
 
 /* What a client's state says about how its socket should be watched. */
@@ -434,6 +421,8 @@ attend_states(RequestServer *server)
 			free_client(server, client);
 		else if (client->state == CROWDED)
 			admit_body(server, client);
+		else if (client->state == WAITING || client->state == BUSY)
+			send_note(client, now);
 	}
 }
 
@@ -462,8 +451,8 @@ wait_for_news(RequestServer *server, struct pollfd *fds, Client **clients, int *
 	*nclients = n;
 	pthread_mutex_unlock(&server->lock);
 
-	/* Deadlines are coarse: a look a second is enough, and none when nobody is there. */
-	if (poll(fds, 2 + n, n > 0 ? 1000 : -1) < 0)
+	/* Deadlines are coarse: a look now and then is enough, and none when nobody is there. */
+	if (poll(fds, 2 + n, n > 0 ? NOTE_US / 1000 : -1) < 0)
 		for (int i = 0; i < 2 + n; i++)
 			fds[i].revents = 0;
 	eventfd_read(server->news_fd, &count);

@@ -3,7 +3,8 @@
  *		Requests of backends to an engine, and its answers: framing.
  *
  * A frame is a header of fixed size, JSON in UTF-8, then bytes (a picture).
- * A connection carries one request and one answer, each one frame.  Each side
+ * A connection carries one request and one answer, each one frame; before an
+ * answer that takes long, frames say how far it has come.  Each side
  * takes what the other sends for hostile.  Neither postgres.h nor a media
  * header may be needed here; nothing is allocated.
  */
@@ -30,8 +31,11 @@ typedef enum CctvFrameKind
 	CCTV_REQUEST_LIVE_FRAME = 3,
 	CCTV_REQUEST_SNAPSHOT = 4,
 	CCTV_REQUEST_CHECK_MODEL = 5,
-	CCTV_ANSWER = 100, /* to what was asked */
-	CCTV_ERROR = 101   /* code, message, and perhaps detail and hint */
+	CCTV_REQUEST_EXPORT = 6,
+	CCTV_REQUEST_THUMBNAIL = 7,
+	CCTV_ANSWER = 100,	/* to what was asked */
+	CCTV_ERROR = 101,	/* code, message, and perhaps detail and hint */
+	CCTV_PROGRESS = 102 /* how far what was asked has come; an answer follows */
 } CctvFrameKind;
 
 /* Values of "code" in an error. */
