@@ -7,8 +7,7 @@ set timezone = 'UTC';
 set datestyle = 'ISO';
 set client_min_messages = warning;
 
-select case when current_setting('cctv.media_dir') like '/%' then '' else current_setting('data_directory') || '/' end
-	|| current_setting('cctv.media_dir') as media_dir
+select cctv.media_directory() as media_dir
 \gset
 -- Shell commands and files, as the server.
 create function pg_temp.run(command text) returns void
@@ -197,9 +196,24 @@ where recording_id = -9;
 insert into cctv.recordings (recording_id, camera_id, kind, state, path, started_at, ended_at, bytes, alert_id) values
 	(-30, -1, 'snapshot', 'complete', '-1/2020-01-02/30.jpg', now() - interval '9 hours', now() - interval '9 hours', 10, -1);
 insert into cctv.recordings (recording_id, camera_id, kind, state, path, reason, started_at, ended_at, bytes) values
-	(-31, -1, 'recording', 'complete', '-1/2020-01-02/31.mp4', 'continuous', now() - interval '3 hours', now() - interval '179 minutes', 10);
+	(-31, -1, 'recording', 'complete', '-1/2020-01-02/31.mp4', 'continuous', now() - interval '3 hours', now() - interval '179 minutes', 10),
+	(-32, -1, 'recording', 'complete', '-1/2020-01-02/32.mp4', 'continuous', now() - interval '1 minute', now(), 10);
+savepoint evidence;
 delete from cctv.alerts where alert_id in (-1, -2);
 select recording_id, evidence, alert_id from cctv.recordings where camera_id = -1 and deletion_rank = 3 order by recording_id desc;
+-- As long as it lasts, where the camera says so; and before it is deleted.
+rollback to evidence;
+update cctv.cameras set evidence_limit = null where camera_id = -1;
+select cctv.mark_evidence('{-5, -9, -32}');
+select recording_id from cctv.recordings where evidence order by 1;
+-- One that goes on has lasted until now.
+rollback to evidence;
+insert into cctv.tracks (track_id, camera_id, session, engine_track, label, model, first_seen, last_seen, hits,
+	best_confidence, best_at, best_x, best_y, best_w, best_h)
+values (-1, -1, gen_random_uuid(), 1, 'person', 'objects', now() - interval '20 hours', now(), 1, 0.9, now(), 0, 0, 1, 1);
+update cctv.alerts set ended_at = null, track_id = -1 where alert_id = -2;
+select cctv.mark_evidence('{-5, -9, -32}');
+select recording_id from cctv.recordings where evidence order by 1;
 rollback;
 
 -- For room: oldest first, evidence last, protected never.
@@ -264,7 +278,7 @@ rollback;
 begin;
 delete from cctv.notifications;
 select pg_temp.write(current_setting('regress.media') || '/' || name, 'found')
-from unnest('{120000.500Z-motion.mp4,120001.000-7.jpg,120002.000Z-alert.mp4,120003.000Z-alert.mp4,996199.999Z-alert.mp4,notes.txt}'::text[]) as name;
+from unnest('{120000.500Z-motion.mp4,120001.000-7.jpg,120002.000Z-alert.mp4,120003.000Z-alert.mp4,120004.000Z-clip.mp4,120005.000Z-timelapse.mp4,120006.000-7.jpg.tmp,996199.999Z-alert.mp4,notes.txt}'::text[]) as name;
 select pg_temp.run(format('cd %s && touch -d "2020-01-02 12:05:00Z" 1*00* notes.txt && touch 120002*', current_setting('regress.media')));
 insert into cctv.media_deletions (recording_id, camera_id, kind, path, started_at, why, deleted_by)
 values (-40, -1, 'recording', '-1/2020-01-02/120003.000Z-alert.mp4', now(), 'age', current_user::regrole);
@@ -279,8 +293,17 @@ select kind, topic, message from cctv.notifications;
 select cctv.find_files(20);
 select cctv.find_files(20);
 select count(*) from cctv.notifications;
+select pg_temp.run(format('cd %s && test ! -e 120006.000-7.jpg.tmp', current_setting('regress.media')));
 select pg_temp.run(format('cd %s && rm 12000* 996199* notes.txt', current_setting('regress.media')));
 rollback;
+
+-- Files of before databases had directories of their own find their place.
+select pg_temp.run(format('cd %s && mkdir -p ../../../-1/2020-01-02 && mv 9.mp4 ../../../-1/2020-01-02', current_setting('regress.media')));
+select cctv.verify(-9);
+select cctv.media_claim('-1/2020-01-02/9.mp4'), cctv.media_claim('-1/2020-01-02/9.mp4') as again, cctv.media_claim('../x'),
+	cctv.media_claim('-1/2020-01-02/none.mp4') as none;
+select cctv.verify(-9);
+select pg_temp.run(format('cd %s/../../.. && rmdir -p ./-1/2020-01-02 2>/dev/null; test ! -e ./-1', current_setting('regress.media')));
 
 -- What is stored, for people and dashboards.
 select camera, kind, reason, sum(files) as files, sum(bytes) as bytes, sum(protected_files) as protected

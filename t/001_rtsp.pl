@@ -95,7 +95,7 @@ my $snapshot;
 wait_until(
 	sub { $snapshot = sql_value($node, 'select snapshot from cctv.alerts where snapshot is not null order by alert_id limit 1') });
 like($snapshot, qr{^[^/].*\.jpg$}, 'an alert names its snapshot, below the media directory');
-my $path = $node->data_dir . "/pg_cctv/$snapshot";
+my $path = kept_media($node) . "/$snapshot";
 ok(wait_until(sub { -s $path }, 10), 'the file is there') or diag($path);
 is(join('x', jpeg_size($path)), '768x576', 'a JPEG of the frame\'s size');
 

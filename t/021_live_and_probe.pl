@@ -134,7 +134,7 @@ cmp_ok($seconds // 99, '<', 9, sprintf('30 pictures in %.2f s', $seconds // 99))
 
 my $snapshot = sql_value($node, "select cctv.take_snapshot('porch')");
 like($snapshot, qr{^\d+/\d{4}-\d\d-\d\d/\d{6}\.\d{3}-0\.jpg$}, 'take_snapshot gives a path');
-my $file = $node->data_dir . "/pg_cctv/$snapshot";
+my $file = kept_media($node) . "/$snapshot";
 is(join(' x ', jpeg_size($file)), '768 x 576', 'with the picture');
 is(sprintf('%o', (stat $file)[2] & 07777), '600', 'for the server alone');
 wait_sql($node, "select count(*) = 1 from cctv.recordings where path = '$snapshot' and kind = 'snapshot' and reason = 'manual' and sha256 is not null and width = 768 and bytes = " . (-s $file), 'and a row');

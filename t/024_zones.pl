@@ -110,7 +110,7 @@ foreach my $kind ('true', 'false, 200')
 	is(black(5, 7, @levels), 0, "$kind: and nothing else is");
 }
 my $path = sql_value($node, "select cctv.take_snapshot('private')");
-my $media = $node->data_dir . '/pg_cctv';
+my $media = kept_media($node);
 @levels = levels("$media/$path");
 cmp_ok(black(0, 3, @levels), '>=', 24, "and in a snapshot ($path)");
 is(black(5, 7, @levels), 0, 'of which the rest is seen');

@@ -14,7 +14,7 @@ use CameraServers;
 my $node = cctv_node('recording', conf => "cctv.segment_duration = '3s'\n");
 $node->start;
 create_extension($node);
-my $media = $node->data_dir . '/pg_cctv';
+my $media = kept_media($node);
 
 my $camera = rtsp_camera('vtest.mp4');
 my $large = rtsp_camera('vtest-720p.mp4');

@@ -152,8 +152,11 @@ encoder_parameters(const Encoder *encoder)
 int
 encoder_send(Encoder *encoder, AVFrame *picture, int64_t at_us)
 {
-	picture->pts = at_us;
-	picture->pict_type = AV_PICTURE_TYPE_NONE;
+	if (picture != NULL)
+	{
+		picture->pts = at_us;
+		picture->pict_type = AV_PICTURE_TYPE_NONE;
+	}
 	return avcodec_send_frame(encoder->context, picture);
 }
 

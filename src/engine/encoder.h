@@ -32,8 +32,8 @@ extern bool encoder_takes(const Encoder *encoder, const AVFrame *picture);
 extern const AVCodecParameters *encoder_parameters(const Encoder *encoder);
 
 /*
- * Encode a picture of the time at_us, which only rises, then take packets until
- * AVERROR(EAGAIN): usually one.  Their times are in microseconds too.  Return 0
+ * Encode a picture of the time at_us, which only rises (NULL: the end), then take
+ * packets until AVERROR(EAGAIN) or the end: usually one.  Their times are in microseconds too.  Return 0
  * or an AVERROR.
  */
 extern int encoder_send(Encoder *encoder, AVFrame *picture, int64_t at_us);

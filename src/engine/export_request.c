@@ -11,6 +11,7 @@
 
 #include <libavutil/buffer.h>
 
+#include "caption.h"
 #include "clock.h"
 #include "polygon_json.h"
 
@@ -25,6 +26,7 @@ typedef struct Order
 	bool condensed; /* a time-lapse */
 	TimeLapse time_lapse;
 	PolygonList privacy;
+	char camera[CAPTION_NAME];
 } Order;
 
 /* "<started_us> <ended_us> <path>" of one line; false when it is anything else. */
@@ -91,6 +93,9 @@ read_order(const Request *request, Order *order)
 
 	footage->media_dir = request->world->media_dir;
 	footage->camera_id = (int) integer(request, "camera_id");
+	caption_camera(json_string_value(json_object_get(request->arguments, "camera")),
+				   footage->camera_id, order->camera);
+	footage->camera = order->camera;
 	footage->from_us = integer(request, "from_us");
 	footage->upto_us = integer(request, "upto_us");
 	if (kind == NULL || footage->camera_id < 1 || footage->upto_us <= footage->from_us ||

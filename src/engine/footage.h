@@ -28,7 +28,8 @@ typedef struct Footage
 {
 	const char *media_dir;
 	int camera_id;
-	int64_t from_us; /* what is wanted, since the Unix epoch */
+	const char *camera; /* what it is called on pictures */
+	int64_t from_us;	/* what is wanted, since the Unix epoch */
 	int64_t upto_us;
 	const FootageSegment *segments; /* by started_us */
 	int count;
@@ -106,8 +107,8 @@ extern int clip_make(const Footage *footage, const atomic_bool *cancelled, Expor
 					 ExportResult *result);
 
 /*
- * Encode one frame for each interval, H.264 where there is an encoder for it,
- * else MPEG-4 part 2.  Otherwise as above.
+ * Encode one frame for each interval as H.264, in one file for each picture size.
+ * Otherwise as above.
  */
 extern int time_lapse_make(const Footage *footage, const TimeLapse *settings,
 						   const atomic_bool *cancelled, ExportProgress *progress,

@@ -3,33 +3,27 @@
  *		A time-lapse: one frame for each interval of what was recorded.
  *
  * Footage is read by keyframes alone where the interval is long enough for
- * that, so a day takes seconds.  Frames go through the same way as every
- * picture, so what is private is black in them.
+ * that, so a day takes seconds.  Frames become pictures like all others, so what
+ * is private is black in them.
  */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <libavutil/imgutils.h>
-#include <libavutil/opt.h>
-#include <libswscale/swscale.h>
-
 #include "clock.h"
+#include "encoder.h"
 #include "footage.h"
 #include "picture.h"
 #include "segment_reader.h"
 #include "timeline.h"
+#include "video_picture.h"
 
 /* From this interval on a keyframe is near enough. */
 #define KEYFRAMES_US (10 * CLOCK_SECOND)
 
 /* Footage that is missing for less is not told. */
 #define CONTINUOUS_US (CLOCK_SECOND / 2)
-
-#define KEYFRAME_EVERY_S 2
-#define QUALITY "23"
-#define MPEG4_QUALITY 4
 
 typedef struct Lapse
 {
@@ -38,18 +32,15 @@ typedef struct Lapse
 	const atomic_bool *cancelled;
 	ExportProgress *progress;
 	ExportResult *result;
-	AVCodecContext *encoder; /* NULL: no frame yet */
-	struct SwsContext *converter;
-	int canvas_width; /* of what the converter takes */
-	int canvas_height;
-	AVFrame *picture; /* as the encoder takes it */
+	VideoPicture *pictures;
 	AVFrame *frame;
 	AVPacket *packet;
+	Encoder *encoder; /* of the file being written; NULL: none yet */
 	ExportFile *file;
 	ExportPart part;
 	int64_t next_us;	 /* the next frame is the first one from here on */
 	int64_t covered_us;	 /* up to here there is footage, or a gap is told */
-	int64_t written;	 /* frames */
+	int64_t written;	 /* frames of the file */
 	const char *problem; /* with the segments since covered_us */
 } Lapse;
 
@@ -61,62 +52,17 @@ fail(Lapse *lapse, int error, const char *what)
 	return error;
 }
 
-/* ---- encoding ---- */
-
-/* libx264 is what there is where FFmpeg was built with it (GPL). */
-static const AVCodec *
-find_codec(void)
+static int64_t
+frame_us(const Lapse *lapse)
 {
-	const AVCodec *codec = avcodec_find_encoder_by_name("libx264");
-
-	if (codec == NULL)
-		codec = avcodec_find_encoder_by_name("libopenh264");
-	return codec != NULL ? codec : avcodec_find_encoder(AV_CODEC_ID_MPEG4);
+	return CLOCK_SECOND / lapse->settings->fps;
 }
 
-static int
-open_encoder(Lapse *lapse, const Canvas *canvas)
-{
-	const AVCodec *codec = find_codec();
-	AVCodecContext *encoder = codec != NULL ? avcodec_alloc_context3(codec) : NULL;
-	AVDictionary *options = NULL;
-	int result;
-
-	if (encoder == NULL)
-		return fail(lapse, codec == NULL ? -ENOSYS : -ENOMEM, "no encoder");
-	lapse->encoder = encoder;
-	/* Chroma is halved. */
-	encoder->width = canvas->width / 2 * 2;
-	encoder->height = canvas->height / 2 * 2;
-	encoder->pix_fmt = AV_PIX_FMT_YUV420P;
-	encoder->colorspace = encoder->height > 576 ? AVCOL_SPC_BT709 : AVCOL_SPC_SMPTE170M;
-	encoder->color_range = AVCOL_RANGE_MPEG;
-	encoder->time_base = (AVRational){1, lapse->settings->fps};
-	encoder->framerate = (AVRational){lapse->settings->fps, 1};
-	encoder->gop_size = lapse->settings->fps * KEYFRAME_EVERY_S;
-	encoder->max_b_frames = 0;
-	/* Cameras come first; and each thread would hold frames of its own. */
-	encoder->thread_count = 1;
-	encoder->flags |= AV_CODEC_FLAG_GLOBAL_HEADER;
-	if (codec->id == AV_CODEC_ID_H264)
-	{
-		av_dict_set(&options, "preset", "veryfast", 0);
-		av_dict_set(&options, "crf", QUALITY, 0);
-	}
-	else
-	{
-		encoder->flags |= AV_CODEC_FLAG_QSCALE;
-		encoder->global_quality = MPEG4_QUALITY * FF_QP2LAMBDA;
-	}
-	result = avcodec_open2(encoder, codec, &options);
-	av_dict_free(&options);
-	return result >= 0 ? 0 : fail(lapse, -EINVAL, "the encoder does not start");
-}
+/* ---- files ---- */
 
 static int
-open_file(Lapse *lapse, int64_t at_us)
+open_file(Lapse *lapse, const AVFrame *picture, int64_t at_us)
 {
-	AVCodecParameters *parameters = avcodec_parameters_alloc();
 	int fps = lapse->settings->fps;
 	ExportFileSpec spec = {
 		.media_dir = lapse->footage->media_dir,
@@ -124,126 +70,115 @@ open_file(Lapse *lapse, int64_t at_us)
 		.kind = "timelapse",
 		.at_us = at_us,
 		.length_us =
-			(lapse->footage->upto_us - at_us) / lapse->settings->interval_us * CLOCK_SECOND / fps,
-		.parameters = {parameters},
+			(lapse->footage->upto_us - at_us) / lapse->settings->interval_us * frame_us(lapse),
 		.frame_rate = {fps, 1},
 	};
-	int error = -ENOMEM;
+	int error;
 
-	if (parameters != NULL && avcodec_parameters_from_context(parameters, lapse->encoder) >= 0)
-		error = export_file_open(&spec, &lapse->file);
-	avcodec_parameters_free(&parameters);
+	lapse->encoder =
+		encoder_open(picture, fps, lapse->result->reason, sizeof(lapse->result->reason));
+	if (lapse->encoder == NULL)
+		return -ENOSYS;
+	spec.parameters[PACKET_VIDEO] = encoder_parameters(lapse->encoder);
+	error = export_file_open(&spec, &lapse->file);
 	if (error < 0)
 		return fail(lapse, error, "the time-lapse could not be written");
 	lapse->part = (ExportPart){
 		.started_us = at_us,
-		.width = lapse->encoder->width,
-		.height = lapse->encoder->height,
+		.width = picture->width,
+		.height = picture->height,
+		.first_gap = lapse->result->nparts == 0 ? 0 : lapse->result->ngaps,
 	};
 	snprintf(lapse->part.codec, sizeof(lapse->part.codec), "%s",
-			 avcodec_get_name(lapse->encoder->codec_id));
+			 avcodec_get_name(spec.parameters[PACKET_VIDEO]->codec_id));
+	lapse->written = 0;
 	return 0;
-}
-
-/* The frame that the encoder takes, of the size of the first picture. */
-static int
-make_picture(Lapse *lapse)
-{
-	AVFrame *picture = lapse->picture;
-
-	if (picture->data[0] != NULL && av_frame_is_writable(picture))
-		return 0;
-	av_frame_unref(picture);
-	picture->format = lapse->encoder->pix_fmt;
-	picture->width = lapse->encoder->width;
-	picture->height = lapse->encoder->height;
-	picture->colorspace = lapse->encoder->colorspace;
-	picture->color_range = lapse->encoder->color_range;
-	return av_frame_get_buffer(picture, 0) < 0 ? -ENOMEM : 0;
-}
-
-/* Later pictures of another size are fitted into the first one's. */
-static int
-convert(Lapse *lapse, const Canvas *canvas)
-{
-	int space = lapse->encoder->colorspace == AVCOL_SPC_BT709 ? SWS_CS_ITU709 : SWS_CS_SMPTE170M;
-	const uint8_t *from = canvas->data;
-
-	if (make_picture(lapse) < 0)
-		return -ENOMEM;
-	lapse->converter =
-		sws_getCachedContext(lapse->converter, canvas->width, canvas->height, AV_PIX_FMT_BGR24,
-							 lapse->picture->width, lapse->picture->height, lapse->encoder->pix_fmt,
-							 SWS_BICUBIC | SWS_ACCURATE_RND, NULL, NULL, NULL);
-	if (lapse->converter == NULL)
-		return -ENOMEM;
-	sws_setColorspaceDetails(lapse->converter, sws_getCoefficients(SWS_CS_DEFAULT), 1,
-							 sws_getCoefficients(space), 0, 0, 1 << 16, 1 << 16);
-	return sws_scale(lapse->converter, &from, &canvas->stride, 0, canvas->height,
-					 lapse->picture->data, lapse->picture->linesize) > 0
-			   ? 0
-			   : -EINVAL;
 }
 
 /* Hand a picture (NULL: the end) to the encoder, and what comes out to the file. */
 static int
 encode(Lapse *lapse, AVFrame *picture)
 {
-	int64_t frame_us = CLOCK_SECOND / lapse->settings->fps;
 	int error = 0;
+	int code = encoder_send(lapse->encoder, picture, lapse->written * frame_us(lapse));
 
-	if (avcodec_send_frame(lapse->encoder, picture) < 0)
+	if (code < 0)
 		return fail(lapse, -EIO, "a frame could not be encoded");
-	while (error == 0 && avcodec_receive_packet(lapse->encoder, lapse->packet) == 0)
+	while (error == 0 && encoder_receive(lapse->encoder, lapse->packet) == 0)
 	{
-		av_packet_rescale_ts(lapse->packet, lapse->encoder->time_base, AV_TIME_BASE_Q);
-		lapse->packet->duration = frame_us;
+		lapse->packet->duration = frame_us(lapse);
 		error = export_file_write(lapse->file, PACKET_VIDEO, lapse->packet);
 	}
 	return error < 0 ? fail(lapse, error, "the time-lapse could not be written") : 0;
 }
 
+static int
+finish_file(Lapse *lapse)
+{
+	ExportFile *file = lapse->file;
+	ExportPart *part;
+	int error = encode(lapse, NULL);
+
+	encoder_free(lapse->encoder);
+	lapse->encoder = NULL;
+	if (error < 0)
+		return error;
+	lapse->file = NULL;
+	lapse->progress->phase = EXPORT_FINISHING;
+	error = export_file_close(file, &lapse->part.file);
+	lapse->progress->phase = EXPORT_READING;
+	if (error < 0)
+		return fail(lapse, error, "the time-lapse could not be completed");
+	part = export_result_part(lapse->result);
+	if (part == NULL)
+	{
+		media_remove(lapse->footage->media_dir, lapse->part.file.path);
+		return fail(lapse, -E2BIG, "the picture size changes too often");
+	}
+	*part = lapse->part;
+	return 0;
+}
+
 /* ---- frames ---- */
 
-static int
-draw(Lapse *lapse, int64_t at_us, Canvas *canvas)
+/* The frame as it is encoded; NULL with a reason. */
+static AVFrame *
+draw(Lapse *lapse, int64_t at_us)
 {
-	if (picture_hide(lapse->frame, lapse->settings->privacy) != 0 ||
-		picture_from_frame(lapse->frame, lapse->settings->max_width, canvas) != 0)
-		return fail(lapse, -ENOMEM, "a frame could not be converted");
-	if (canvas->width < 2 || canvas->height < 2)
-		return fail(lapse, -EINVAL, "a frame is too small");
-	if (lapse->settings->annotated)
-		picture_sign(canvas, lapse->footage->camera_id, at_us);
-	return 0;
+	AVFrame *picture = NULL;
+	Canvas canvas;
+
+	if (picture_hide(lapse->frame, lapse->settings->privacy) == 0)
+		picture = video_picture_draw(lapse->pictures, lapse->frame, &canvas);
+	if (picture == NULL)
+		fail(lapse, -ENOMEM, "a frame could not be converted");
+	else if (lapse->settings->annotated)
+		picture_sign(&canvas, lapse->footage->camera, at_us, NULL);
+	return picture;
 }
 
 static int
 take_frame(Lapse *lapse, int64_t at_us)
 {
-	Canvas canvas = {0};
-	int error = draw(lapse, at_us, &canvas);
+	AVFrame *picture = draw(lapse, at_us);
+	int error = picture != NULL ? 0 : -ENOMEM;
 
+	if (error == 0 && lapse->encoder != NULL && !encoder_takes(lapse->encoder, picture))
+		error = finish_file(lapse);
 	if (error == 0 && lapse->encoder == NULL)
-	{
-		error = open_encoder(lapse, &canvas);
-		if (error == 0)
-			error = open_file(lapse, at_us);
-	}
-	if (error == 0 && convert(lapse, &canvas) < 0)
-		error = fail(lapse, -ENOMEM, "a frame could not be converted");
-	free(canvas.data);
+		error = open_file(lapse, picture, at_us);
+	if (error == 0)
+		error = encode(lapse, picture);
 	if (error < 0)
 		return error;
-	lapse->picture->pts = lapse->written++;
-	lapse->picture->pict_type = AV_PICTURE_TYPE_NONE;
-	lapse->progress->frames = lapse->written;
+	lapse->written++;
+	lapse->progress->frames++;
 	lapse->part.ended_us = at_us;
 	/* The next one of the raster, not one interval after a frame that came late. */
 	lapse->next_us +=
 		(at_us - lapse->next_us) / lapse->settings->interval_us * lapse->settings->interval_us +
 		lapse->settings->interval_us;
-	return encode(lapse, lapse->picture);
+	return 0;
 }
 
 static int
@@ -252,7 +187,7 @@ tell_gap(Lapse *lapse, int64_t upto_us)
 	ExportGap gap = {
 		.from_us = lapse->covered_us,
 		.upto_us = upto_us,
-		.position_us = lapse->written * CLOCK_SECOND / lapse->settings->fps,
+		.position_us = lapse->written * frame_us(lapse),
 		.why = lapse->problem != NULL ? lapse->problem : "not recorded",
 	};
 
@@ -389,29 +324,6 @@ take_segments(Lapse *lapse)
 	return error;
 }
 
-static int
-finish(Lapse *lapse)
-{
-	ExportPart *part;
-	int error = encode(lapse, NULL);
-
-	if (error < 0)
-		return error;
-	lapse->progress->phase = EXPORT_FINISHING;
-	error = export_file_close(lapse->file, &lapse->part.file);
-	lapse->file = NULL;
-	if (error < 0)
-		return fail(lapse, error, "the time-lapse could not be completed");
-	part = export_result_part(lapse->result);
-	if (part == NULL)
-	{
-		media_remove(lapse->footage->media_dir, lapse->part.file.path);
-		return fail(lapse, -ENOMEM, "no time-lapse");
-	}
-	*part = lapse->part;
-	return *lapse->cancelled ? fail(lapse, -ECANCELED, "the export was cancelled") : 0;
-}
-
 int
 time_lapse_make(const Footage *footage, const TimeLapse *settings, const atomic_bool *cancelled,
 				ExportProgress *progress, ExportResult *result)
@@ -422,7 +334,7 @@ time_lapse_make(const Footage *footage, const TimeLapse *settings, const atomic_
 		.cancelled = cancelled,
 		.progress = progress,
 		.result = result,
-		.picture = av_frame_alloc(),
+		.pictures = video_picture_create(settings->max_width),
 		.frame = av_frame_alloc(),
 		.packet = av_packet_alloc(),
 		.next_us = footage->from_us,
@@ -431,18 +343,19 @@ time_lapse_make(const Footage *footage, const TimeLapse *settings, const atomic_
 	int error = -ENOMEM;
 
 	progress->phase = EXPORT_READING;
-	if (lapse.picture != NULL && lapse.frame != NULL && lapse.packet != NULL)
+	if (lapse.pictures != NULL && lapse.frame != NULL && lapse.packet != NULL)
 		error = take_segments(&lapse);
 	else
 		fail(&lapse, error, "no time-lapse");
 	if (error == 0)
-		error = finish(&lapse);
+		error = finish_file(&lapse);
+	if (error == 0 && *cancelled)
+		error = fail(&lapse, -ECANCELED, "the export was cancelled");
 	export_file_discard(lapse.file);
 	if (error < 0)
 		export_result_discard(result, footage->media_dir);
-	sws_freeContext(lapse.converter);
-	avcodec_free_context(&lapse.encoder);
-	av_frame_free(&lapse.picture);
+	encoder_free(lapse.encoder);
+	video_picture_free(lapse.pictures);
 	av_frame_free(&lapse.frame);
 	av_packet_free(&lapse.packet);
 	return error;

@@ -84,6 +84,17 @@ cctv_signal_listeners(void)
 #endif
 }
 
+/* 14: progress left pgstat.h; 16: entries are asked for by another name. */
+#if PG_VERSION_NUM >= 140000
+#include "utils/backend_progress.h"
+#include "utils/backend_status.h"
+#endif
+#if PG_VERSION_NUM >= 160000
+#define cctv_backend_entry(i) pgstat_get_local_beentry_by_index(i)
+#else
+#define cctv_backend_entry(i) pgstat_fetch_stat_local_beentry(i)
+#endif
+
 /* 14: hashes lie behind one interface, whose calls may fail. */
 #include "common/sha2.h"
 #if PG_VERSION_NUM >= 140000

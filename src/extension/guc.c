@@ -11,6 +11,7 @@
 #include "compat.h"
 #include "frame.h"
 #include "guc.h"
+#include "media_dir.h"
 #include "miscadmin.h"
 #include "network.h"
 #include "port.h"
@@ -214,8 +215,9 @@ define_paths(void)
 							   NULL, NULL);
 
 	DefineCustomStringVariable("cctv.media_dir", "Directory of snapshots and recordings.",
-							   "A relative path is relative to the data directory.", &media_dir,
-							   "pg_cctv", PGC_SIGHUP, 0, check_media_dir, NULL, NULL);
+							   "A relative path is relative to the data directory; each "
+							   "database has a directory in it.",
+							   &media_dir, "pg_cctv", PGC_SIGHUP, 0, check_media_dir, NULL, NULL);
 
 	DefineCustomStringVariable("cctv.source_paths",
 							   "Directories and devices that cameras may read.",
@@ -383,7 +385,7 @@ append_allowed_networks(StringInfo json)
 static void
 append_fixed_settings(StringInfo json)
 {
-	char *media = cctv_absolute_media_dir();
+	char *media = cctv_database_media_dir();
 
 	appendStringInfoString(json, "\"models_dir\": ");
 	escape_json(json, models_dir);

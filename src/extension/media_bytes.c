@@ -38,6 +38,8 @@ PG_FUNCTION_INFO_V1(cctv_media_stat);
 PG_FUNCTION_INFO_V1(cctv_media_list);
 PG_FUNCTION_INFO_V1(cctv_media_remove);
 PG_FUNCTION_INFO_V1(cctv_media_space);
+PG_FUNCTION_INFO_V1(cctv_media_claim_sql);
+PG_FUNCTION_INFO_V1(cctv_media_directory);
 
 /* The path of a recording that the current user may see, palloc'd; else an error. */
 static char *
@@ -50,8 +52,9 @@ path_of_recording(int64 recording)
 
 	values[0] = Int64GetDatum(recording);
 	SPI_connect();
+	/* Not read-only: it may be a row that the same statement has made. */
 	if (SPI_execute_with_args("select path from cctv.recordings where recording_id = $1", 1, types,
-							  values, NULL, true, 1) != SPI_OK_SELECT)
+							  values, NULL, false, 1) != SPI_OK_SELECT)
 		elog(ERROR, "could not look for recording " INT64_FORMAT, recording);
 	if (SPI_processed == 1)
 		path = MemoryContextStrdup(caller,
@@ -285,7 +288,7 @@ cctv_media_remove(PG_FUNCTION_ARGS)
 Datum
 cctv_media_space(PG_FUNCTION_ARGS)
 {
-	char *media_dir = cctv_absolute_media_dir();
+	char *media_dir = cctv_database_media_dir();
 	Datum values[2];
 	bool nulls[2] = {false, false};
 	struct statvfs space;
@@ -295,4 +298,18 @@ cctv_media_space(PG_FUNCTION_ARGS)
 	values[0] = Int64GetDatum((int64) space.f_bavail * space.f_frsize);
 	values[1] = Int64GetDatum((int64) space.f_blocks * space.f_frsize);
 	PG_RETURN_DATUM(make_row(fcinfo, lengthof(values), values, nulls));
+}
+
+/* cctv.media_claim(path text): was the file moved to where it belongs? */
+Datum
+cctv_media_claim_sql(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_BOOL(cctv_media_claim(text_to_cstring(PG_GETARG_TEXT_PP(0))));
+}
+
+/* cctv.media_directory() returns text: where paths are relative to. */
+Datum
+cctv_media_directory(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_TEXT_P(cstring_to_text(cctv_database_media_dir()));
 }

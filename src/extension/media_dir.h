@@ -2,6 +2,9 @@
  * media_dir.h
  *		Files below the media directory, reached without following a link.
  *
+ * Each database has a directory of its own in cctv.media_dir, and paths are
+ * relative to that.
+ *
  * Engines write there, and what an engine does is taken for hostile: paths come
  * from rows, but rows come from engines.  Every step of a path is opened
  * relative to the one before with O_NOFOLLOW, and only regular files count.
@@ -10,6 +13,19 @@
 #define CCTV_MEDIA_DIR_H
 
 #include <sys/stat.h>
+
+/* The database's directory, absolute, palloc'd.  Not during an abort unless called before. */
+extern char *cctv_database_media_dir(void);
+
+/* Make it.  Returns 0, or -1 with errno set and *path, palloc'd, what could not be made. */
+extern int cctv_make_media_dir(char **path);
+
+/*
+ * Before databases had directories of their own, those of cameras lay in
+ * cctv.media_dir itself.  Move a file from there to its place, unless something
+ * has that.  Returns whether it was.
+ */
+extern bool cctv_media_claim(const char *path);
 
 /*
  * Open the regular file at path below the media directory for reading, with

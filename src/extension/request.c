@@ -202,7 +202,7 @@ send_request(Conversation *talk)
 }
 
 static void
-receive_answer(Conversation *talk)
+receive_frame(Conversation *talk)
 {
 	CctvFrameReader *reader = &talk->reader;
 
@@ -336,6 +336,26 @@ read_answer(const CctvFrameReader *reader)
 	memcpy(VARDATA(answer.binary), cctv_frame_binary(reader), length);
 	pfree(reader->body);
 	return answer;
+}
+
+/* Read frames until one is the answer. */
+static void
+receive_answer(Conversation *talk)
+{
+	const CctvRequest *request = talk->request;
+
+	for (;;)
+	{
+		receive_frame(talk);
+		if (talk->reader.header.kind != CCTV_PROGRESS || request->progress == NULL)
+			return;
+		/* The engine lives and works; it is kept, though it may have no cameras. */
+		talk->deadline = cctv_now_ms() + request->limit_ms + SLACK_MS;
+		if (request->engine == CCTV_ANY_ENGINE)
+			cctv_want_engine(MyDatabaseId, cctv_now_ms(), KEEP_ENGINE_MS);
+		request->progress(read_json(&talk->reader));
+		pfree(talk->reader.body);
+	}
 }
 
 CctvAnswer

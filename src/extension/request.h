@@ -17,6 +17,12 @@ typedef struct CctvRequest
 	Jsonb *json;   /* an object */
 	bytea *binary; /* detoasted, or NULL */
 	int limit_ms;  /* for the engine to answer */
+
+	/*
+	 * NULL, or called with what the engine says of how far it has come: a request
+	 * that has this may take as long as it takes, as long as the engine says so.
+	 */
+	void (*progress)(Jsonb *json);
 } CctvRequest;
 
 typedef struct CctvAnswer

@@ -14,6 +14,7 @@
 #include "compat.h"
 #include "executor/spi.h"
 #include "funcapi.h"
+#include "functions.h"
 #include "guc.h"
 #include "miscadmin.h"
 #include "request.h"
@@ -72,9 +73,8 @@ interval_seconds(const Interval *interval)
 
 /* ---- returning rows ---- */
 
-/* The function's result, to be filled; the function returns (Datum) 0. */
-static Tuplestorestate *
-begin_rows(FunctionCallInfo fcinfo)
+Tuplestorestate *
+cctv_begin_rows(FunctionCallInfo fcinfo)
 {
 	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
 	MemoryContext before;
@@ -143,7 +143,7 @@ describe_model(text *name)
 Datum
 cctv_analyze(PG_FUNCTION_ARGS)
 {
-	Tuplestorestate *rows = begin_rows(fcinfo);
+	Tuplestorestate *rows = cctv_begin_rows(fcinfo);
 	Size size = toast_raw_datum_size(PG_GETARG_DATUM(0)) - VARHDRSZ;
 	CctvRequest request;
 
@@ -190,7 +190,7 @@ check_address(const char *address)
 Datum
 cctv_probe(PG_FUNCTION_ARGS)
 {
-	Tuplestorestate *rows = begin_rows(fcinfo);
+	Tuplestorestate *rows = cctv_begin_rows(fcinfo);
 	Oid types[3] = {TEXTOID, TEXTOID, TEXTOID};
 	Datum values[3];
 	char nulls[3];
@@ -275,6 +275,14 @@ ask_for_picture(CctvFrameKind kind, int32 camera, bool annotated, int max_width)
 	return cctv_ask(&request);
 }
 
+void
+cctv_check_jpeg(const bytea *picture)
+{
+	if (VARSIZE_ANY_EXHDR(picture) < 3 || memcmp(VARDATA_ANY(picture), "\xff\xd8\xff", 3) != 0)
+		ereport(ERROR, (errcode(ERRCODE_PROTOCOL_VIOLATION),
+						errmsg("an engine of pg_cctv sent a picture that is none")));
+}
+
 /* live_frame(camera integer, annotated boolean, max_width integer) returns bytea */
 Datum
 cctv_live_frame(PG_FUNCTION_ARGS)
@@ -294,9 +302,7 @@ cctv_live_frame(PG_FUNCTION_ARGS)
 	picture =
 		ask_for_picture(CCTV_REQUEST_LIVE_FRAME, PG_GETARG_INT32(0), PG_GETARG_BOOL(1), max_width)
 			.binary;
-	if (VARSIZE_ANY_EXHDR(picture) < 3 || memcmp(VARDATA_ANY(picture), "\xff\xd8\xff", 3) != 0)
-		ereport(ERROR, (errcode(ERRCODE_PROTOCOL_VIOLATION),
-						errmsg("an engine of pg_cctv sent a picture that is none")));
+	cctv_check_jpeg(picture);
 	PG_RETURN_BYTEA_P(picture);
 }
 

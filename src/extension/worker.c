@@ -25,6 +25,7 @@
 #include "executor/spi.h"
 #include "guc.h"
 #include "ingest.h"
+#include "media_dir.h"
 #include "miscadmin.h"
 #include "postmaster/bgworker.h"
 #include "postmaster/interrupt.h"
@@ -118,12 +119,13 @@ show_title(int ncameras)
 static void
 make_media_dir(void)
 {
-	char *path = cctv_absolute_media_dir();
+	char *path;
 
-	if (mkdir(path, 0700) < 0 && errno != EEXIST)
+	if (cctv_make_media_dir(&path) < 0)
 		ereport(WARNING, (errcode_for_file_access(),
 						  errmsg("could not create media directory \"%s\": %m", path),
 						  errhint("Create it for the server's user, or set \"cctv.media_dir\".")));
+	pfree(path);
 }
 
 /* ---- the extension comes and goes ---- */

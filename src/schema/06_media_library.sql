@@ -42,3 +42,17 @@ create function cctv.media_space(out free_bytes bigint, out total_bytes bigint)
 	as 'MODULE_PATHNAME', 'cctv_media_space';
 comment on function cctv.media_space() is
 	'Free and total bytes of the file system of cctv.media_dir, null when they cannot be had';
+
+create function cctv.media_claim(path text) returns boolean
+	language c volatile strict
+	set search_path = pg_catalog, pg_temp
+	as 'MODULE_PATHNAME', 'cctv_media_claim_sql';
+comment on function cctv.media_claim(text) is
+	'Moves a file from cctv.media_dir itself, where it lay before databases had directories of their own, for maintenance';
+
+create function cctv.media_directory() returns text
+	language c volatile strict
+	set search_path = pg_catalog, pg_temp
+	as 'MODULE_PATHNAME', 'cctv_media_directory';
+comment on function cctv.media_directory() is
+	'This database''s directory in cctv.media_dir, to which paths are relative';

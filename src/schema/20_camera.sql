@@ -33,6 +33,7 @@ create table cctv.cameras (
 	continuous_retention interval,
 	motion_retention interval,
 	alert_retention interval,
+	evidence_limit interval default '1 hour',
 	owner regrole not null default quote_ident(current_user)::regrole,
 	created_at timestamptz not null default now(),
 	updated_at timestamptz not null default now(),
@@ -72,6 +73,7 @@ create table cctv.cameras (
 	constraint post_roll_from_0_to_600_seconds check (post_roll between interval '0' and interval '600 seconds'),
 	constraint retention_of_recordings_at_least_a_minute check (
 		least(continuous_retention, motion_retention, alert_retention) >= interval '1 minute'),
+	constraint evidence_limit_from_0 check (evidence_limit >= interval '0'),
 	constraint removed_camera_is_not_enabled check (removed_at is null or not enabled),
 	constraint purge_is_of_a_removed_camera check (removed_at is not null or not purge)
 );
@@ -122,6 +124,8 @@ comment on column cctv.cameras.motion_retention is
 	'Age at which recordings of motion, and pictures that belong to no alert, are deleted; null: as retention says';
 comment on column cctv.cameras.alert_retention is
 	'Age at which evidence of alerts and what was recorded by hand are deleted; null: as retention says';
+comment on column cctv.cameras.evidence_limit is
+	'For how long from an alert''s beginning on recordings are evidence of it, besides those of its end; null: as long as it lasts';
 comment on column cctv.cameras.owner is 'Role that added it';
 comment on column cctv.cameras.created_at is 'When it was added';
 comment on column cctv.cameras.updated_at is 'When a setting last changed';

@@ -140,6 +140,9 @@ create table cctv.alerts (
 );
 create index alerts_camera_id_at_idx on cctv.alerts (camera_id, at);
 create index alerts_at_idx on cctv.alerts (at);
+-- What lasts long, or has not ended, may be evidenced by any recording since.
+create index alerts_long_idx on cctv.alerts (camera_id, at) where ended_at - at > interval '1 hour';
+create index alerts_lasting_idx on cctv.alerts (camera_id, at) where ended_at is null and track_id is not null;
 create unique index alerts_rule_id_camera_id_at_key on cctv.alerts (rule_id, camera_id, at) where track_id is null;
 create unique index alerts_seq_key on cctv.alerts (seq);
 

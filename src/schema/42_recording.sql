@@ -9,6 +9,7 @@ create table cctv.recordings (
 	reason text,
 	started_at timestamptz not null,
 	ended_at timestamptz,
+	duration interval,
 	frames bigint,
 	bytes bigint,
 	codec text,
@@ -16,6 +17,7 @@ create table cctv.recordings (
 	height integer,
 	has_audio boolean,
 	sha256 bytea,
+	gaps jsonb,
 	track_id bigint references cctv.tracks on delete set null,
 	alert_id bigint, -- no foreign key: a picture of an alert is evidence also when the alert has gone
 	session uuid,
@@ -30,7 +32,7 @@ create table cctv.recordings (
 		end) stored,
 	created_at timestamptz not null default clock_timestamp(),
 	constraint recordings_path_key unique (path),
-	constraint kind_is_recording_or_snapshot check (kind in ('recording', 'snapshot')),
+	constraint kind_is_known check (kind in ('recording', 'snapshot', 'clip', 'timelapse')),
 	constraint state_is_open_complete_or_missing check (state in ('open', 'complete', 'missing')),
 	constraint path_is_below_the_media_directory check (
 		path ~ '^[^/.[:cntrl:]][^/[:cntrl:]]*(/[^/.[:cntrl:]][^/[:cntrl:]]*)*$' and length(path) <= 127),
@@ -55,7 +57,8 @@ create index recordings_alert_id_idx on cctv.recordings (alert_id) where alert_i
 comment on table cctv.recordings is 'Recordings and pictures: one row a file';
 comment on column cctv.recordings.recording_id is 'Key';
 comment on column cctv.recordings.camera_id is 'Camera';
-comment on column cctv.recordings.kind is 'recording or snapshot';
+comment on column cctv.recordings.kind is
+	'recording or snapshot, or what was exported of recordings: clip or timelapse';
 comment on column cctv.recordings.state is
 	'open while it is written, complete, or missing when the file is not where it should be';
 comment on column cctv.recordings.path is 'File, relative to cctv.media_dir';
@@ -63,6 +66,7 @@ comment on column cctv.recordings.reason is
 	'Why it was recorded: continuous, scheduled, motion, manual or alert; the strongest that held, in this order';
 comment on column cctv.recordings.started_at is 'Time of its beginning';
 comment on column cctv.recordings.ended_at is 'Time of its end; that of the next one''s beginning where one follows at once';
+comment on column cctv.recordings.duration is 'How long an export plays; null: from started_at to ended_at';
 comment on column cctv.recordings.frames is 'Number of frames, null when it was not closed in order';
 comment on column cctv.recordings.bytes is 'Size';
 comment on column cctv.recordings.codec is 'Codec of the video';
@@ -70,6 +74,8 @@ comment on column cctv.recordings.width is 'Width of the frame in pixels';
 comment on column cctv.recordings.height is 'Height of the frame in pixels';
 comment on column cctv.recordings.has_audio is 'Is there sound?';
 comment on column cctv.recordings.sha256 is 'SHA-256 of the file when it was closed';
+comment on column cctv.recordings.gaps is
+	'Of an export: what it leaves out, and at which second of it, an array of {"from", "upto", "position", "why"}';
 comment on column cctv.recordings.track_id is 'Object that the picture is of';
 comment on column cctv.recordings.alert_id is 'First alert that the picture belongs to, which may have been deleted since';
 comment on column cctv.recordings.session is 'Run of the camera''s stream that it is of';

@@ -36,7 +36,7 @@ comment on column cctv.media_deletions.deletion_id is 'Key';
 comment on column cctv.media_deletions.recording_id is 'Key it had in cctv.recordings';
 comment on column cctv.media_deletions.camera_id is 'Camera';
 comment on column cctv.media_deletions.camera is 'Name that the camera had';
-comment on column cctv.media_deletions.kind is 'recording or snapshot';
+comment on column cctv.media_deletions.kind is 'recording, snapshot, clip or timelapse';
 comment on column cctv.media_deletions.reason is 'Why it was recorded';
 comment on column cctv.media_deletions.path is 'File, relative to cctv.media_dir';
 comment on column cctv.media_deletions.started_at is 'Time of its beginning';
@@ -108,28 +108,44 @@ $$;
 comment on function cctv.forget_recordings(bigint[], text) is
 	'Deletes rows of recordings that are not protected, noting why; returns their number. Their files follow';
 
--- Which recordings show these alerts?  Those that overlap one, its rolls
--- included, up to its first hour: what stands there for days would keep all of
--- them.  (Those recorded for an alert, and pictures of one, say so themselves.)
--- A recording is not longer than the greatest cctv.segment_duration, an hour,
--- and some seconds until a keyframe.
+-- When is there something of these alerts to be seen?  From their beginning on,
+-- for as long as the camera's evidence_limit (what stands there for days would
+-- keep all of them), and at their end; rolls included.  One that goes on has
+-- lasted until its object was seen last.
+create function cctv.evidence_windows(alerts cctv.alerts[])
+	returns table (camera_id integer, begins_at timestamptz, ends_at timestamptz)
+	language sql stable
+	set search_path = pg_catalog, pg_temp
+	as $$
+	select a.camera_id, w.begins_at - a.pre_roll, w.ends_at + a.post_roll
+	from (
+		select l.camera_id, l.at, c.evidence_limit, c.pre_roll, c.post_roll,
+			greatest(l.at, coalesce(l.ended_at,
+				(select t.last_seen from cctv.tracks as t where t.track_id = l.track_id))) as ended_at
+		from unnest(alerts) as l
+			join cctv.cameras as c using (camera_id)) as a,
+		lateral (values (a.at, least(a.ended_at, a.at + a.evidence_limit)), (a.ended_at, a.ended_at)) as w (begins_at, ends_at)
+$$;
+comment on function cctv.evidence_windows(cctv.alerts[]) is 'When there is something of these alerts to be seen';
+
+-- Which recordings show these alerts?  Those that overlap such a time.  (Those
+-- recorded for an alert, and pictures of one, say so themselves.)  A recording is
+-- not longer than the greatest cctv.segment_duration, an hour, and some seconds
+-- until a keyframe.
 create function cctv.recordings_of(alerts cctv.alerts[]) returns setof bigint
 	language sql stable
 	set search_path = pg_catalog, pg_temp
 	as $$
 	select r.recording_id
-	from (
-		select a.camera_id, a.at - c.pre_roll as begins_at,
-			least(greatest(a.ended_at, a.at), a.at + interval '1 hour') + c.post_roll as ends_at
-		from unnest(alerts) as a
-			join cctv.cameras as c using (camera_id)
-		offset 0) as a
+	from (select * from cctv.evidence_windows(alerts) offset 0) as a
 		join cctv.recordings as r on r.camera_id = a.camera_id
 			and r.started_at < a.ends_at and r.started_at > a.begins_at - interval '62 minutes'
 	where r.kind = 'recording' and coalesce(r.ended_at, r.started_at) > a.begins_at
 $$;
 comment on function cctv.recordings_of(cctv.alerts[]) is 'Recordings that show these alerts, perhaps more than once';
 
+-- Alerts that may be seen in a recording: those that begin near it, and the few
+-- that last long.
 create function cctv.mark_evidence(ids bigint[]) returns void
 	language plpgsql
 	set search_path = pg_catalog, pg_temp
@@ -137,13 +153,24 @@ create function cctv.mark_evidence(ids bigint[]) returns void
 declare
 	around cctv.alerts[];
 begin
-	select array_agg(distinct a) into around
-		from cctv.recordings as r
-			join cctv.cameras as c using (camera_id)
-			join cctv.alerts as a on a.camera_id = r.camera_id
-				and a.at > r.started_at - interval '1 hour' - c.post_roll
-				and a.at < coalesce(r.ended_at, r.started_at) + c.pre_roll
-		where r.recording_id = any (ids);
+	select array_agg(distinct a.alert) into around
+		from (
+			select r.camera_id, r.started_at - c.post_roll as begins_at,
+				coalesce(r.ended_at, r.started_at) + c.pre_roll as ends_at
+			from cctv.recordings as r
+				join cctv.cameras as c using (camera_id)
+			where r.recording_id = any (ids)) as r,
+			lateral (
+				select a as alert from cctv.alerts as a
+				where a.camera_id = r.camera_id and a.at < r.ends_at and a.at > r.begins_at - interval '1 hour'
+				union all
+				select a from cctv.alerts as a
+				where a.camera_id = r.camera_id and a.at < r.ends_at and a.ended_at > r.begins_at
+					and a.ended_at - a.at > interval '1 hour'
+				union all
+				select a from cctv.alerts as a
+				where a.camera_id = r.camera_id and a.at < r.ends_at and a.ended_at is null and a.track_id is not null
+			) as a;
 	update cctv.recordings as r set evidence = true
 		where r.recording_id = any (ids) and not r.evidence
 			and r.recording_id in (select cctv.recordings_of(around));
@@ -172,7 +199,8 @@ create trigger alerts_leave_evidence after delete on cctv.alerts
 comment on trigger alerts_leave_evidence on cctv.alerts is 'Marks the recordings that show alerts which are being deleted';
 
 -- Delete up to batch recordings that are past their camera's retention.  Times
--- of footage say nothing of the age of its files.  Returns whether none is left.
+-- of footage say nothing of the age of its files, nor do they of an export, which
+-- was made later.  Returns whether none is left.
 create function cctv.expire_media(camera cctv.cameras, batch integer) returns boolean
 	language plpgsql
 	set search_path = pg_catalog, pg_temp
@@ -204,6 +232,7 @@ begin
 			select r.recording_id from cctv.recordings as r
 			where r.camera_id = camera.camera_id and r.started_at < cutoff and r.state <> 'open' and not r.protected
 				and coalesce(r.ended_at, r.started_at) < cutoff and r.deletion_rank = rank
+				and (r.kind not in ('clip', 'timelapse') or r.created_at < cutoff)
 			order by r.started_at limit batch);
 		n := n + cctv.forget_recordings(ids, case when camera.purge then 'camera_removed' else 'age' end);
 	end loop;
@@ -400,6 +429,9 @@ begin
 			select r.recording_id from cctv.recordings as r
 			where r.recording_id > after
 			order by r.recording_id limit batch) as n;
+	perform cctv.media_claim(r.path)
+		from cctv.recordings as r
+		where r.recording_id > after and r.recording_id <= upto;
 	with looked as materialized (
 		select r.recording_id, f.bytes is not null as exists
 		from cctv.recordings as r, cctv.media_stat(r.path) as f
@@ -424,8 +456,7 @@ $$;
 comment on function cctv.check_files(integer) is 'Looks for the files of the next recordings and marks those that are missing';
 
 -- Files that nobody told of: the news was lost with a worker.  Their names say
--- what they are.  Where several databases share the directory they may be
--- another's.  What was written in the last minutes may still be told.
+-- what they are.  What was written in the last minutes may still be told.
 create function cctv.adopt_files(directory text) returns bigint
 	language plpgsql
 	set search_path = pg_catalog, pg_temp
@@ -435,16 +466,19 @@ declare
 	n bigint;
 begin
 	insert into cctv.recordings (camera_id, kind, state, path, reason, started_at, ended_at, bytes)
-		select c.camera_id, case when f.reason is null then 'snapshot' else 'recording' end, 'complete', f.path, f.reason,
-			f.started_at, case when f.reason is not null and c.file_start is null then greatest(f.started_at, s.modified_at)
+		select c.camera_id, f.kind, 'complete', f.path, f.reason, f.started_at,
+			case when f.kind = 'recording' and c.file_start is null then greatest(f.started_at, s.modified_at)
 				else f.started_at end,
 			s.bytes
 		from (
-			select adopt_files.directory || '/' || l.name as path, p.part[2] as reason,
+			select adopt_files.directory || '/' || l.name as path,
+				case when p.part[2] in ('clip', 'timelapse') then p.part[2] when p.part[2] is null then 'snapshot'
+					else 'recording' end as kind,
+				case when p.part[2] in ('clip', 'timelapse') then 'manual' else p.part[2] end as reason,
 				(split_part(adopt_files.directory, '/', 2) || ' ' || p.part[1])::timestamptz as started_at
 			from unnest(cctv.media_list(adopt_files.directory)) as l (name),
 				regexp_match(regexp_replace(l.name, '^([0-9]{2})([0-9]{2})', '\1:\2:'),
-					'^((?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]\.[0-9]{3})(?:Z-(continuous|scheduled|motion|manual|alert)\.mp4|-[0-9]+\.jpg)$') as p (part)
+					'^((?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]\.[0-9]{3})(?:Z-(continuous|scheduled|motion|manual|alert|clip|timelapse)\.mp4|-[0-9]+\.jpg)$') as p (part)
 			where p.part is not null
 			offset 0) as f
 			join cctv.cameras as c on c.camera_id::text = split_part(adopt_files.directory, '/', 1) and not c.purge,
@@ -454,6 +488,11 @@ begin
 			and not exists (select from cctv.media_deletions as d where d.path = f.path and d.removed_at is null)
 		on conflict (path) do nothing;
 	get diagnostics n = row_count;
+	-- What was half-made when an engine was killed; nothing takes a day to make.
+	perform cctv.media_remove(adopt_files.directory || '/' || l.name)
+		from unnest(cctv.media_list(adopt_files.directory)) as l (name),
+			cctv.media_stat(adopt_files.directory || '/' || l.name) as s
+		where l.name ~ '\.tmp$' and s.modified_at < now() - interval '1 day';
 	return n;
 exception
 	when data_exception then
@@ -461,7 +500,7 @@ exception
 end
 $$;
 comment on function cctv.adopt_files(text) is
-	'Gives rows to files in a directory that have none; returns their number';
+	'Gives rows to files in a directory that have none, and removes what was left half-made; returns the number of rows';
 
 create function cctv.find_files(batch integer) returns void
 	language plpgsql
@@ -473,7 +512,7 @@ declare
 	found_ bigint;
 begin
 	select s.listed_upto into after from cctv.media_status as s;
-	if not found or coalesce(current_setting('cctv.databases', true), '') like '%,%' then
+	if not found then
 		return;
 	end if;
 	directories := array(
@@ -509,6 +548,10 @@ begin
 		perform cctv.measure_media();
 		perform cctv.settle_recordings(batch);
 		perform cctv.check_files(batch);
+	exception when lock_not_available or deadlock_detected then
+		raise debug 'files are looked after later: %', sqlerrm;
+	end;
+	begin
 		perform cctv.find_files(20);
 	exception when lock_not_available or deadlock_detected then
 		raise debug 'files are looked after later: %', sqlerrm;

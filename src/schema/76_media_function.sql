@@ -70,16 +70,25 @@ end
 $$;
 comment on function cctv.unprotect(bigint) is 'Leaves a recording or picture to retention again';
 
-create function cctv.snapshot(alert bigint) returns bytea
-	language sql volatile
+create function cctv.snapshot(alert bigint, max_width integer default null) returns bytea
+	language plpgsql volatile
 	set search_path = pg_catalog, pg_temp
 	as $$
-	select cctv.media(r.recording_id)
-	from cctv.alerts as a
-		join cctv.recordings as r on r.path = a.snapshot and r.camera_id = a.camera_id
-	where a.alert_id = alert and r.kind = 'snapshot' and r.state = 'complete'
+declare
+	picture bigint := (
+		select r.recording_id
+		from cctv.alerts as a
+			join cctv.recordings as r on r.path = a.snapshot and r.camera_id = a.camera_id
+		where a.alert_id = alert and r.kind = 'snapshot' and r.state = 'complete');
+begin
+	if picture is null then
+		return null;
+	end if;
+	return case when max_width is null then cctv.media(picture) else cctv.thumbnail(picture, max_width) end;
+end
 $$;
-comment on function cctv.snapshot(bigint) is 'Picture of an alert as JPEG, null when there is none';
+comment on function cctv.snapshot(bigint, integer) is
+	'Picture of an alert as JPEG, at most so wide, null when there is none';
 
 create function cctv.verify(recording bigint) returns text
 	language plpgsql

@@ -10,7 +10,7 @@ select r.recording_id,
 	r.reason,
 	r.started_at,
 	r.ended_at,
-	extract(epoch from r.ended_at - r.started_at)::real as duration_s,
+	extract(epoch from coalesce(r.duration, r.ended_at - r.started_at))::real as duration_s,
 	r.frames,
 	r.bytes,
 	r.codec,
@@ -31,12 +31,12 @@ comment on column cctv.v_recordings.recording_id is 'Key';
 comment on column cctv.v_recordings.camera_id is 'Camera';
 comment on column cctv.v_recordings.camera is 'Name of the camera';
 comment on column cctv.v_recordings.location is 'Where the camera hangs';
-comment on column cctv.v_recordings.kind is 'recording or snapshot';
+comment on column cctv.v_recordings.kind is 'recording, snapshot, clip or timelapse';
 comment on column cctv.v_recordings.state is 'open, complete or missing';
 comment on column cctv.v_recordings.reason is 'Why it was recorded: continuous, scheduled, motion, manual or alert';
 comment on column cctv.v_recordings.started_at is 'Time of its beginning';
 comment on column cctv.v_recordings.ended_at is 'Time of its end';
-comment on column cctv.v_recordings.duration_s is 'Seconds from started_at to ended_at';
+comment on column cctv.v_recordings.duration_s is 'Seconds that it plays';
 comment on column cctv.v_recordings.frames is 'Number of frames';
 comment on column cctv.v_recordings.bytes is 'Size';
 comment on column cctv.v_recordings.codec is 'Codec of the video';
@@ -70,7 +70,7 @@ comment on column cctv.v_storage.day is 'Day (UTC) on which they begin';
 comment on column cctv.v_storage.camera_id is 'Camera';
 comment on column cctv.v_storage.camera is 'Name of the camera';
 comment on column cctv.v_storage.location is 'Where the camera hangs';
-comment on column cctv.v_storage.kind is 'recording or snapshot';
+comment on column cctv.v_storage.kind is 'recording, snapshot, clip or timelapse';
 comment on column cctv.v_storage.reason is 'Why they were recorded';
 comment on column cctv.v_storage.files is 'Number of files';
 comment on column cctv.v_storage.bytes is 'Their size';
@@ -101,7 +101,7 @@ order by v.day, v.camera, v.kind;
 comment on view cctv.storage is 'What recordings and pictures take, for people';
 comment on column cctv.storage.day is 'Day (UTC) on which they begin';
 comment on column cctv.storage.camera is 'Name of the camera';
-comment on column cctv.storage.kind is 'recording or snapshot';
+comment on column cctv.storage.kind is 'recording, snapshot, clip or timelapse';
 comment on column cctv.storage.files is 'Number of files';
 comment on column cctv.storage.bytes is 'Their size in bytes';
 comment on column cctv.storage.size is 'The same, in words';

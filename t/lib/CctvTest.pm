@@ -20,7 +20,7 @@ our @EXPORT = qw(
   cctv_node cctv_standby configure_engine create_extension add_camera camera_state wait_state wait_running
   wait_until wait_sql sql_value frames_now
   engine_pids engine_path worker_pid launcher_pid backend_pids alive state_of
-  listener heard log_since media media_dir jpeg_size
+  listener heard log_since media media_dir kept_media jpeg_size
   show_cluster finish slurp_file
 );
 
@@ -40,6 +40,13 @@ sub media
 	my $path = media_dir() . "/$name";
 	BAIL_OUT("$path is missing: scripts/setup makes it") unless -r $path;
 	return $path;
+}
+
+# Where a database keeps its recordings and pictures.
+sub kept_media
+{
+	my ($node, $database) = @_;
+	return sql_value($node, 'select cctv.media_directory()', $database);
 }
 
 #
