@@ -195,3 +195,29 @@ class Listener:
             while notification := self.pq.PQnotifies(self.connection):
                 yield heard, notification.contents.payload.decode()
                 self.pq.PQfreemem(notification)
+
+
+class Session:
+    """A connection that asks through libpq, and gets a value in its binary form."""
+
+    def __init__(self, conninfo):
+        self.pq = ctypes.CDLL(ctypes.util.find_library("pq") or "libpq.so.5")
+        for name in ("PQconnectdb", "PQexecParams", "PQgetvalue", "PQerrorMessage"):
+            getattr(self.pq, name).restype = ctypes.c_void_p
+        self.connection = ctypes.c_void_p(self.pq.PQconnectdb(conninfo.encode()))
+        if self.pq.PQstatus(self.connection) != 0:
+            raise Problem("a session cannot connect")
+
+    def value(self, query):
+        """The bytes of the one value that the query gives."""
+        none = ctypes.c_void_p()
+        result = ctypes.c_void_p(
+            self.pq.PQexecParams(self.connection, query.encode(), 0, none, none, none, none, 1)
+        )
+        try:
+            if self.pq.PQntuples(result) != 1:
+                message = ctypes.string_at(self.pq.PQerrorMessage(self.connection)).decode()
+                raise Problem(f"a query failed: {message.strip()}")
+            return ctypes.string_at(self.pq.PQgetvalue(result, 0, 0), self.pq.PQgetlength(result, 0, 0))
+        finally:
+            self.pq.PQclear(result)

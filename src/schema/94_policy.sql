@@ -121,3 +121,4 @@ create policy see on cctv.rule_state for select
 
 -- No policy: what somebody grants on it by mistake shows nothing.
 alter table cctv.camera_secrets enable row level security;
+alter table cctv.publish_secrets enable row level security;
