@@ -73,7 +73,7 @@ measure_rate(FeedPictures *pictures, const LivePicture *picture)
 	int64_t passed_us = picture->at_us - pictures->rate_since_us;
 	uint64_t count = picture->number - pictures->rate_since;
 
-	if (pictures->rate_since != 0 && passed_us >= 0)
+	if (pictures->rate_since != 0 && passed_us >= 0 && passed_us < GAP_US)
 	{
 		if (count == 0 || passed_us < (pictures->fps > 0 ? RATE_US : FIRST_RATE_US))
 			return;
@@ -234,6 +234,8 @@ feed_pictures_create(Live *live)
 		return NULL;
 	pictures->feed.kind = &kind;
 	pictures->live = live;
+	/* The newest picture may be an old one. */
+	pictures->number = live_newest(live);
 	pictures->video = video_picture_create(MAX_WIDTH);
 	if (pictures->video == NULL)
 	{

@@ -37,6 +37,7 @@
 #define WAITING_BYTES (128 << 10)
 
 #define REASON 256
+#define NO_PICTURE "no picture comes from the camera"
 
 struct Publisher
 {
@@ -190,6 +191,8 @@ send_packets(Publisher *publisher, Feed *feed, Sink *sink, char reason[REASON])
 								   publisher->packet, &kind);
 
 		count(publisher, feed, &frames, &dropped);
+		if (fed == FEED_NOTHING)
+			set_state(publisher, PUBLISH_WAITING, NO_PICTURE);
 		if (fed != FEED_OK)
 			return of_feed(fed, feed, reason);
 		sent = sink_write(sink, kind, publisher->packet,
@@ -221,7 +224,7 @@ publish(Publisher *publisher, char reason[REASON])
 	{
 		begun = feed_begin(feed, clock_monotonic_us() + IDLE_US, &publisher->interrupt);
 		if (begun == FEED_NOTHING)
-			set_state(publisher, PUBLISH_WAITING, "no picture comes from the camera");
+			set_state(publisher, PUBLISH_WAITING, NO_PICTURE);
 	} while (begun == FEED_NOTHING);
 	if (begun != FEED_OK)
 	{

@@ -15,7 +15,7 @@ use Test::More;
 
 use CctvTest qw(wait_until media);
 
-our @EXPORT = qw(rtsp_camera rtsp_sink listener_of http_mjpeg_camera file_server bad_server poisoned);
+our @EXPORT = qw(rtsp_camera rtsp_sink listener_of hls_camera http_mjpeg_camera file_server bad_server poisoned);
 
 my $top = $ENV{CCTV_TOP} || '.';
 my %running;
@@ -87,6 +87,7 @@ sub resume { return kill('CONT', -$_[0]->{pid}, $_[0]->{pid}) }
 #   user => ..., password => ...  ask for them
 #   port => ..., path => ...      there, and not as /camera on a free port
 #   host => ...                   listen there and not on 127.0.0.1
+#   tls => DIRECTORY              over TLS, by a certificate made there
 sub rtsp_camera
 {
 	my ($video, %options) = @_;
@@ -101,7 +102,11 @@ sub rtsp_camera
 		'--host' => $address, '--port' => $port, '--mount' => $mount);
 	push @command, '--user' => $options{user}, '--password' => $options{password}
 	  if defined $options{user};
-	return new_server('rtsp', "rtsp://$host:$port/camera", $port, @command);
+	return new_server('rtsp', "rtsp://$host:$port/camera", $port, @command) unless defined $options{tls};
+	my ($key, $certificate) = map { "$options{tls}/$_.pem" } qw(key certificate);
+	system_or_bail(qw(openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=camera -keyout), $key, '-out', $certificate);
+	return new_server('rtsps', "rtsps://$host:$port/camera", $port, @command,
+		'--tls-key' => $key, '--tls-certificate' => $certificate);
 }
 
 # poisoned(WORD): the path of a video in which every key frame tells the engine of
@@ -146,6 +151,19 @@ sub listener_of
 	my $log = "$PostgreSQL::Test::Utils::log_path/listener.log";
 	my $pid = spawn($log, qw(ffmpeg -nostdin -v error -y), @options, '-i', $url, '-c', 'copy', $file);
 	return bless { name => 'listener', pid => $pid, url => $url }, __PACKAGE__;
+}
+
+# hls_camera(VIDEO, DIRECTORY): a live playlist of segments of two seconds, served
+# over HTTP.  What can be suspended and stopped is the web server.
+sub hls_camera
+{
+	my ($video, $directory) = @_;
+	my $server = file_server($directory);
+	spawn("$PostgreSQL::Test::Utils::log_path/hls.log", qw(ffmpeg -nostdin -v error -re -stream_loop -1 -i), media($video),
+		qw(-an -c copy -f hls -hls_time 2 -hls_list_size 5 -hls_flags delete_segments), "$directory/live.m3u8");
+	$server->{url} .= '/live.m3u8';
+	wait_until(sub { -s "$directory/live.m3u8" }, 30) or die "no playlist in $directory\n";
+	return $server;
 }
 
 # Serve the files of a directory over HTTP; address is 127.0.0.1 unless told.

@@ -16,6 +16,7 @@ Options of a mount follow the file, separated by commas:
     once            end the stream after one run of the file
     start=S         begin S seconds into the file (at the next key frame)
 
+With --tls-certificate and --tls-key (PEM files) the server speaks RTSP over TLS.
 `--mount /name=silent` never answers DESCRIBE.  The first line of output is
 "listening on rtsp://HOST:PORT", once the server accepts connections.
 """
@@ -30,7 +31,7 @@ import gi
 gi.require_version("Gst", "1.0")
 gi.require_version("GstRtsp", "1.0")
 gi.require_version("GstRtspServer", "1.0")
-from gi.repository import GLib, Gst, GstRtsp, GstRtspServer  # noqa: E402
+from gi.repository import Gio, GLib, Gst, GstRtsp, GstRtspServer  # noqa: E402
 
 SILENT = "silent"
 ROLE = "viewer"
@@ -292,6 +293,8 @@ def parse_arguments():
     parser.add_argument("--user", help="ask for this user name and --password")
     parser.add_argument("--password", default="")
     parser.add_argument("--auth", choices=("digest", "basic"), default="digest", help="how to ask (digest)")
+    parser.add_argument("--tls-certificate", metavar="FILE", help="speak rtsps with this certificate and --tls-key")
+    parser.add_argument("--tls-key", metavar="FILE")
     parser.add_argument("--exit-on-eof", action="store_true", help="end when standard input is closed")
     return parser.parse_args()
 
@@ -321,9 +324,16 @@ def main():
     if arguments.user is not None:
         require_password(server, factories, arguments.user, arguments.password, arguments.auth)
 
+    if arguments.tls_certificate is not None:
+        auth = server.get_auth() or GstRtspServer.RTSPAuth()
+        auth.set_tls_certificate(
+            Gio.TlsCertificate.new_from_files(arguments.tls_certificate, arguments.tls_key)
+        )
+        server.set_auth(auth)
     if server.attach(None) == 0:
         raise ValueError(f"cannot listen on {arguments.host}:{arguments.port}; is the port in use?")
-    print(f"listening on rtsp://{arguments.host}:{server.get_bound_port()}", flush=True)
+    scheme = "rtsp" if arguments.tls_certificate is None else "rtsps"
+    print(f"listening on {scheme}://{arguments.host}:{server.get_bound_port()}", flush=True)
 
     def quit_loop(*_):
         loop.quit()
