@@ -62,6 +62,15 @@ update cctv.cameras set url = 'rtsp://192.0.2.8/main' where camera_id = :door;
 select * from pg_temp.secrets();
 update cctv.cameras set publish_url = 'ftp://out:hunter2@192.0.2.9/' where camera_id = :door;
 
+-- Apart from the URL, too, when the server is named.
+select cctv.set_credentials('door', 'out', 'hunter4', '192.0.2.10:8554');
+select * from pg_temp.secrets();
+select cctv.set_credentials('door', 'viewer', 'hunter5');
+select * from pg_temp.secrets();
+select cctv.set_credentials('door', null, null, '192.0.2.10:8554');
+select * from pg_temp.secrets();
+select cctv.set_credentials('door', 'out', 'hunter3', '192.0.2.10:8554');
+
 -- The engine is told.
 update cctv.cameras set enabled = true where camera_id = :door;
 insert into cctv.camera_status (camera_id, engine, state) values (:door, 77, 'running');

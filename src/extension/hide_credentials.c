@@ -47,11 +47,11 @@ static ExecutorStart_hook_type next_start_hook;
 static Secrecy
 secrecy_of(const char *statement)
 {
-	if (strcasestr(statement, "_credentials") || strcasestr(statement, "camera_secrets") ||
+	if (strcasestr(statement, "_credentials") || strcasestr(statement, "_secrets") ||
 		strcasestr(statement, "probe"))
 		return HIDE_STRINGS;
 	if (strcasestr(statement, "camera") || strcasestr(statement, "find_stream") ||
-		strcasestr(statement, "split_url"))
+		strcasestr(statement, "split_url") || strcasestr(statement, "publish_url"))
 		return HIDE_ADDRESSES;
 	return HIDE_URLS;
 }
@@ -60,7 +60,7 @@ secrecy_of(const char *statement)
 static bool
 is_scheme(const char *text, const char *end)
 {
-	static const char *const schemes[] = {"rtsp", "rtsps", "http", "https", "rtmp", "rtmps"};
+	static const char *const schemes[] = {"rtsp", "rtsps", "http", "https", "rtmp", "rtmps", "srt"};
 
 	for (int i = 0; i < lengthof(schemes); i++)
 	{
