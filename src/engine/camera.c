@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <time.h>
 
 #include "clock.h"
 #include "log.h"
@@ -347,6 +348,26 @@ camera_stop(Camera *camera, bool announce)
 	pthread_cond_broadcast(&camera->wake);
 	pthread_mutex_unlock(&camera->lock);
 	event_queue_wake(camera->world->queue);
+}
+
+/* Processor time counts, not the clock: a thread that waits its turn is well. */
+bool
+camera_hangs(Camera *camera)
+{
+	unsigned beats = camera->beats;
+	clockid_t clock;
+	struct timespec used;
+	int64_t cpu_us;
+
+	if (camera->done || pthread_getcpuclockid(camera->thread, &clock) != 0 ||
+		clock_gettime(clock, &used) != 0)
+		return false;
+	cpu_us = used.tv_sec * CLOCK_SECOND + used.tv_nsec / 1000;
+	if (beats == camera->seen_beats)
+		return cpu_us - camera->seen_cpu_us > CAMERA_HANG_US;
+	camera->seen_beats = beats;
+	camera->seen_cpu_us = cpu_us;
+	return false;
 }
 
 bool

@@ -47,6 +47,15 @@ extern void camera_configure(Camera *camera, CameraPlan *plan);
 extern void camera_stop(Camera *camera, bool announce);
 extern bool camera_done(const Camera *camera);
 
+/*
+ * Has its thread used CAMERA_HANG_US of processor time since its last packet?
+ * Then it will not come back: codecs have bugs that loop.  Asked every second.
+ */
+#ifndef CAMERA_HANG_US
+#define CAMERA_HANG_US INT64_C(10000000)
+#endif
+extern bool camera_hangs(Camera *camera);
+
 /* How the camera ended, or is. */
 extern CameraState camera_state(const Camera *camera);
 

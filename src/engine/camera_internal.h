@@ -40,6 +40,7 @@ struct Camera
 	atomic_bool stop;
 	atomic_bool announce;
 	atomic_bool done;
+	atomic_uint beats; /* grows with every packet: the thread gets on */
 	_Atomic CameraState state;
 	atomic_int reconnects;
 
@@ -50,6 +51,10 @@ struct Camera
 
 	/* Whoever reports: the thread of an unpaced file, else the control thread. */
 	CameraStats stats;
+
+	/* The control thread only: when it last saw the camera's thread get on. */
+	unsigned seen_beats;
+	int64_t seen_cpu_us; /* of that thread's processor time */
 
 	/* The camera's thread only. */
 	CameraPlan *plan;

@@ -39,6 +39,7 @@ read_stream(Camera *camera, char reason[CAMERA_REASON])
 							 CAMERA_REASON);
 		if (result != SOURCE_OK)
 			break;
+		camera->beats++;
 		camera_take_packet(camera, camera->packet);
 		av_packet_unref(camera->packet);
 		if (source_live(camera->source) && clock_monotonic_us() >= stall_deadline(camera))

@@ -22,6 +22,7 @@
 #include "protocol.h"
 #include "request_server.h"
 #include "sandbox.h"
+#include "thread.h"
 
 /* What stopping the cameras, and then the last lines, may take. */
 #define STOP_US (3 * CLOCK_SECOND)
@@ -165,6 +166,25 @@ check_names(Control *control)
 	control->ending = true;
 }
 
+/*
+ * A thread that hangs cannot be ended alone.  So end all as a crash of that camera:
+ * the others are back in a second, and should it happen again, without it.
+ */
+static void
+check_hung(Control *control)
+{
+	int hung = fleet_hung(control->fleet);
+
+	if (hung == 0)
+		return;
+	thread_serve_camera(hung);
+	/* Nobody would read the queue any more. */
+	log_set_sink(NULL, NULL);
+	log_error("%g s of processor time since its last packet: it hangs",
+			  (double) CAMERA_HANG_US / CLOCK_SECOND);
+	abort();
+}
+
 /* Heartbeats, stats and sweeps, when they are due. */
 static void
 report(Control *control)
@@ -178,6 +198,7 @@ report(Control *control)
 		fleet_runtime(control->fleet, runtime);
 		event_heartbeat(control->queue, runtime, pool_waiting(control->world.pool));
 		check_names(control);
+		check_hung(control);
 	}
 	if (now >= control->sweep_us)
 	{

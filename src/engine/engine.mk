@@ -1,12 +1,13 @@
-# The engine: an ordinary program, never linked with PostgreSQL.
+# The engine: an ordinary program, never linked with PostgreSQL.  PROFILE is
+# what it means to PostgreSQL's own makefiles, for example --coverage.
 
 ENGINE_PKGS = libavformat libavcodec libavutil libswscale libavdevice libturbojpeg jansson libseccomp
 # Nothing here traps on floating point; told so, the compiler vectorises comparisons.
-ENGINE_CFLAGS = -O3 -fno-trapping-math -g -Wall -Wextra -Wno-unused-parameter $(WERROR) -fno-omit-frame-pointer \
+ENGINE_CFLAGS = -O3 -fno-trapping-math -g -Wall -Wextra -Wno-unused-parameter $(WERROR) $(PROFILE) -fno-omit-frame-pointer \
 	-iquote src/engine -iquote src/protocol $(shell pkg-config --cflags $(ENGINE_PKGS))
 ENGINE_CXXFLAGS = -std=c++17 $(ENGINE_CFLAGS) -isystem /usr/include/opencv4
 ENGINE_LIBS = $(shell pkg-config --libs $(ENGINE_PKGS)) \
-	-lopencv_dnn -lopencv_objdetect -lopencv_imgproc -lopencv_core -lstdc++ -lpthread -ldl -lm
+	-lopencv_dnn -lopencv_objdetect -lopencv_imgproc -lopencv_core -lstdc++ -lpthread -ldl -lm $(PROFILE)
 
 # ONNX Runtime is loaded at run time; only its headers are needed to build.
 ORT_DIR ?= build/deps/onnxruntime
@@ -35,10 +36,11 @@ build/bench/%: bench/%.c $(ENGINE_OBJS)
 	@mkdir -p $(@D)
 	$(CC) -std=gnu11 $(ENGINE_CFLAGS) -MMD -MP -o $@ $< $(filter-out %/main.c.o,$(ENGINE_OBJS)) $(ENGINE_LIBS)
 
-# For tests: the same engine with a codec that a stream can break.
-build/test/pg_cctv_engine: test/engine/poison.c $(ENGINE_OBJS)
+# For tests: the same engine with a codec that a stream can break, and less patience.
+build/test/pg_cctv_engine: test/engine/poison.c src/engine/camera.c src/engine/control.c $(ENGINE_OBJS)
 	@mkdir -p $(@D)
-	$(CC) -std=gnu11 $(ENGINE_CFLAGS) -D_GNU_SOURCE -Wno-infinite-recursion -Wl,--wrap=avcodec_send_packet -o $@ $^ $(ENGINE_LIBS)
+	$(CC) -std=gnu11 $(ENGINE_CFLAGS) -D_GNU_SOURCE -DCAMERA_HANG_US='INT64_C(2000000)' -Wno-infinite-recursion \
+		-Wl,--wrap=avcodec_send_packet -o $@ $(filter-out %/camera.c.o %/control.c.o,$^) $(ENGINE_LIBS)
 
 -include $(ENGINE_OBJS:.o=.d)
 

@@ -226,6 +226,15 @@ fleet_failures(const Fleet *fleet)
 	return failures;
 }
 
+int
+fleet_hung(Fleet *fleet)
+{
+	for (int i = 0; i < fleet->nberths; i++)
+		if (fleet->berths[i].camera != NULL && camera_hangs(fleet->berths[i].camera))
+			return fleet->berths[i].camera_id;
+	return 0;
+}
+
 void
 fleet_runtime(const Fleet *fleet, char runtime[MODEL_RUNTIME_TEXT])
 {

@@ -37,6 +37,9 @@ extern int fleet_size(const Fleet *fleet);
 extern int fleet_ended(const Fleet *fleet);
 extern int fleet_failures(const Fleet *fleet);
 
+/* A camera whose thread will not come back, or 0: see camera_hangs. */
+extern int fleet_hung(Fleet *fleet);
+
 /* What runs the models, "" while none is loaded. */
 extern void fleet_runtime(const Fleet *fleet, char runtime[MODEL_RUNTIME_TEXT]);
 

@@ -36,7 +36,12 @@
 #include "utils/ps_status.h"
 #include "worker.h"
 
-#define LOCK_TIMEOUT "5s"
+/*
+ * In a deadlock the worker gives way: it tries again, and a user would see an error.
+ * So both are less than the time after which others look for one (1 s).
+ */
+#define LOCK_TIMEOUT "900ms"
+#define DEADLOCK_TIMEOUT "100ms"
 #define CHECK_INTERVAL_MS 1000		/* does the extension exist? */
 #define SECOND_LOOK_MS 200			/* is the database still claimed? */
 #define RECONCILE_INTERVAL_MS 10000 /* for changes that woke nobody */
@@ -83,6 +88,7 @@ set_session_options(void)
 {
 	set_option("search_path", "pg_catalog, pg_temp");
 	set_option("lock_timeout", LOCK_TIMEOUT);
+	SetConfigOption("deadlock_timeout", DEADLOCK_TIMEOUT, PGC_SUSET, PGC_S_OVERRIDE);
 	set_option("statement_timeout", "0");
 	set_option("idle_in_transaction_session_timeout", "0");
 	if (GetConfigOption("transaction_timeout", true, false) != NULL) /* since 17 */

@@ -87,6 +87,7 @@ cctv.engine_path = '$engine'
 CONF
 	}
 	$node->append_conf('postgresql.conf', $options{conf}) if $options{conf};
+	$node->append_conf('postgresql.conf', $ENV{CCTV_TEST_CONF}) if $ENV{CCTV_TEST_CONF};
 	push @nodes, $node;
 	return $node;
 }
@@ -378,11 +379,28 @@ sub show_cluster
 	return;
 }
 
+# For scripts/coverage: which SQL functions were called, in every database.
+sub write_calls
+{
+	my ($node) = @_;
+	my $query = slurp_file("$top/test/coverage/calls.sql");
+	foreach my $database (split /\n/, sql_value($node, 'select datname from pg_database where datallowconn'))
+	{
+		my $calls = sql_value($node, "\\pset fieldsep '\\t'\n$query", $database);
+		next if $calls !~ /\t/;
+		open(my $file, '>', "$ENV{CCTV_TEST_CALLS}/" . $node->name . "-$database") or next;
+		print $file "$calls\n";
+		close $file;
+	}
+	return;
+}
+
 # Stop the clusters, and see that no engine outlives one.
 sub finish
 {
 	foreach my $node (@nodes)
 	{
+		write_calls($node) if $ENV{CCTV_TEST_CALLS};
 		$node->stop('fast', fail_ok => 1);
 		my $gone = wait_until(sub { !engine_pids($node) }, 10);
 		ok($gone, 'no engine outlives ' . $node->name)
