@@ -13,6 +13,7 @@
 
 #include <libavformat/avformat.h>
 
+#include "ffmpeg_compat.h"
 #include "log.h"
 
 #define IO_BUFFER (256 * 1024)
@@ -44,7 +45,7 @@ struct ExportFile
 /* ---- the file, for libavformat ---- */
 
 static int
-write_bytes(void *arg, uint8_t *data, int size)
+write_bytes(void *arg, WrittenByte *data, int size)
 {
 	ExportFile *file = arg;
 	int done = 0;

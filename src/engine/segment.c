@@ -14,6 +14,7 @@
 #include <libavformat/avformat.h>
 #include <libavutil/opt.h>
 
+#include "ffmpeg_compat.h"
 #include "log.h"
 
 #define FRAGMENT_US "500000"
@@ -53,13 +54,6 @@ struct Segment
 	int64_t dropped;
 	int samples; /* in the fragment that the muxer is collecting */
 };
-
-/* FFmpeg 7 hands what is written over as constant. */
-#if LIBAVFORMAT_VERSION_MAJOR >= 61
-typedef const uint8_t WrittenByte;
-#else
-typedef uint8_t WrittenByte;
-#endif
 
 static int
 write_io(void *opaque, WrittenByte *data, int size)
