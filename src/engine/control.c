@@ -185,6 +185,16 @@ check_hung(Control *control)
 	abort();
 }
 
+/* The same for the media directory, when a disk is mounted anew. */
+static void
+check_media(Control *control)
+{
+	if (control->reader == NULL || !recording_writer_shut_out(control->world.recordings))
+		return;
+	log_warning("the media directory was replaced: the engine ends, and the next can write to it");
+	control->ending = true;
+}
+
 /* Heartbeats, stats and sweeps, when they are due. */
 static void
 report(Control *control)
@@ -199,6 +209,7 @@ report(Control *control)
 		event_heartbeat(control->queue, runtime, pool_waiting(control->world.pool));
 		check_names(control);
 		check_hung(control);
+		check_media(control);
 	}
 	if (now >= control->sweep_us)
 	{

@@ -181,6 +181,22 @@ media_rename(const char *media_dir, const char *from, const char *to)
 	return result;
 }
 
+bool
+media_shut_out(const char *media_dir)
+{
+	bool shut_out;
+	int fd;
+
+	/* Landlock has no say in access(). */
+	if (access(media_dir, R_OK | W_OK | X_OK) != 0)
+		return false;
+	fd = open(media_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	shut_out = fd < 0 && errno == EACCES;
+	if (fd >= 0)
+		close(fd);
+	return shut_out;
+}
+
 int
 media_sync(const char *media_dir, const char *path)
 {

@@ -10,6 +10,7 @@
 #ifndef CCTV_MEDIA_PATH_H
 #define CCTV_MEDIA_PATH_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* Room for a path, its NUL included. */
@@ -41,6 +42,13 @@ extern int media_directory(const char *media_dir, const char *path);
  * directory.  Returns 0 or a negative errno value.
  */
 extern int media_rename(const char *media_dir, const char *from, const char *to);
+
+/*
+ * Is it only the sandbox that keeps us out of the media directory?  Its right is
+ * to a directory and not to a name: when a disk is mounted anew, or another
+ * directory takes its place, nothing can be written until there is a new engine.
+ */
+extern bool media_shut_out(const char *media_dir);
 
 /* Wait until a file's name has reached the disk.  Returns 0 or a negative errno value. */
 extern int media_sync(const char *media_dir, const char *path);

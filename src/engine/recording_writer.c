@@ -10,10 +10,14 @@
 
 #include "clock.h"
 #include "log.h"
+#include "media_path.h"
 #include "thread.h"
 
 /* A fragment of a file is half a second: what comes is written soon after. */
 #define PERIOD_US (CLOCK_SECOND / 5)
+
+/* The media directory is looked at this often; here, as a disk may not answer. */
+#define LOOK_US (2 * CLOCK_SECOND)
 
 typedef struct Entry
 {
@@ -25,6 +29,7 @@ struct RecordingWriter
 {
 	char *media_dir;
 	atomic_llong segment_us;
+	atomic_bool shut_out;
 	pthread_t thread;
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
@@ -56,6 +61,7 @@ static void *
 write_recordings(void *arg)
 {
 	RecordingWriter *writer = arg;
+	int64_t look_us = 0;
 
 	pthread_mutex_lock(&writer->lock);
 	while (!writer->stop)
@@ -63,6 +69,13 @@ write_recordings(void *arg)
 		int64_t next_us = clock_monotonic_us() + PERIOD_US;
 
 		write_round(writer);
+		if (next_us >= look_us)
+		{
+			look_us = next_us + LOOK_US;
+			pthread_mutex_unlock(&writer->lock);
+			writer->shut_out = media_shut_out(writer->media_dir);
+			pthread_mutex_lock(&writer->lock);
+		}
 		while (!writer->stop && clock_monotonic_us() < next_us)
 			thread_cond_wait_until(&writer->changed, &writer->lock,
 								   TAILQ_EMPTY(&writer->entries) ? INT64_MAX / 2 : next_us);
@@ -106,6 +119,12 @@ recording_writer_stop(RecordingWriter *writer)
 	pthread_mutex_destroy(&writer->lock);
 	free(writer->media_dir);
 	free(writer);
+}
+
+bool
+recording_writer_shut_out(const RecordingWriter *writer)
+{
+	return writer != NULL && writer->shut_out;
 }
 
 void

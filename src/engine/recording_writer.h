@@ -20,6 +20,9 @@ extern RecordingWriter *recording_writer_start(const char *media_dir, int64_t se
 extern void recording_writer_stop(RecordingWriter *writer);
 extern void recording_writer_set_segment(RecordingWriter *writer, int64_t segment_us);
 
+/* Has the media directory been replaced by one that this engine may not write to? */
+extern bool recording_writer_shut_out(const RecordingWriter *writer);
+
 /* A recording that is written from here on.  NULL when out of memory. */
 extern Recording *recording_begin(RecordingWriter *writer, int camera_id, EventStream *events);
 

@@ -311,13 +311,14 @@ reload(void)
 	ConfigReloadPending = false;
 	ProcessConfigFile(PGC_SIGHUP);
 	make_due();
+	/* Also on a disk that is new at the same place. */
+	make_media_dir();
 
 	fixed = cctv_engine_fixed_settings();
 	if (strcmp(fixed, worker.fixed_settings) == 0)
 		return;
 	pfree(worker.fixed_settings);
 	worker.fixed_settings = MemoryContextStrdup(TopMemoryContext, fixed);
-	make_media_dir();
 	cctv_engines_restart("is starting anew with changed settings");
 }
 
