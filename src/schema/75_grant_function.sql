@@ -128,6 +128,11 @@ begin
 	if setting = 'id' or not exists (select from changed) then
 		return null;
 	end if;
+	-- A restore brings what was said before the dump.  Every dump begins with this
+	-- setting, which nothing else has a use for.
+	if not current_setting('check_function_bodies')::boolean then
+		return null;
+	end if;
 	if tg_op = 'DELETE' then
 		if cctv.notify_detail() = setting then
 			message := format('every camera is everybody''s again: notifications are as cctv.notify_detail says, which is %s', setting);

@@ -89,11 +89,14 @@ create trigger wake after insert or update or delete or truncate on cctv.models
 alter table cctv.models enable always trigger wake;
 comment on trigger wake on cctv.models is 'Wakes the worker at commit';
 
--- Cameras and history go with a dump; passwords do not, nor does what is only
--- true of a running worker.
+-- Cameras and history go with a dump, and how far their analysis had come, so that
+-- a file that was finished is not analysed again; passwords do not, nor does what
+-- is only true of a running engine.
 select pg_catalog.pg_extension_config_dump('cctv.models', 'where not builtin');
 select pg_catalog.pg_extension_config_dump('cctv.cameras', '');
 select pg_catalog.pg_extension_config_dump('cctv.cameras_camera_id_seq', '');
+select pg_catalog.pg_extension_config_dump('cctv.camera_status', '');
+select pg_catalog.pg_extension_config_dump('cctv.sessions', '');
 select pg_catalog.pg_extension_config_dump('cctv.camera_events', '');
 select pg_catalog.pg_extension_config_dump('cctv.camera_events_event_id_seq', '');
 select pg_catalog.pg_extension_config_dump('cctv.tracks', '');

@@ -20,7 +20,7 @@ our @EXPORT = qw(
   cctv_node cctv_standby configure_engine create_extension add_camera camera_state wait_state wait_running
   wait_until wait_sql sql_value frames_now
   engine_pids engine_path worker_pid launcher_pid backend_pids alive state_of
-  listener heard log_since media media_dir kept_media jpeg_size
+  listener heard log_since media media_dir kept_media jpeg_size catalog_of rows_of
   show_cluster finish slurp_file
 );
 
@@ -355,6 +355,25 @@ sub jpeg_size
 		$at += 2 + $length;
 	}
 	return;
+}
+
+# The facts of the schema cctv in a database, as a list (catalog.sql).
+sub catalog_of
+{
+	my ($node, $database) = @_;
+	return [ split /\n/, $node->safe_psql($database, slurp_file("$top/t/lib/catalog.sql")) ];
+}
+
+# Number and digest of the rows of each table of the schema, by table.
+sub rows_of
+{
+	my ($node, $database) = @_;
+	my @tables = split /\n/, $node->safe_psql($database,
+		"select c.oid::regclass from pg_class as c where relnamespace = 'cctv'::regnamespace and relkind in ('r', 'p')");
+	return { map {
+			$_ => $node->safe_psql($database,
+				"select count(*) || ' ' || coalesce(md5(string_agg(t::text, e'\\n' order by t::text)), '') from $_ as t")
+		} @tables };
 }
 
 # What a person would want to see when a test has failed.
