@@ -11,7 +11,7 @@
 #include "catalog/pg_extension.h"
 #include "commands/extension.h"
 #include "drop_notice.h"
-#include "guc.h"
+#include "media_dir.h"
 
 static object_access_hook_type next_hook = NULL;
 
@@ -27,7 +27,7 @@ on_access(ObjectAccessType access, Oid class, Oid object, int part, void *arg)
 	name = get_extension_name(object);
 	if (name == NULL || strcmp(name, "pg_cctv") != 0)
 		return;
-	ereport(NOTICE, (errmsg("recordings and pictures stay in \"%s\"", cctv_absolute_media_dir()),
+	ereport(NOTICE, (errmsg("recordings and pictures stay in \"%s\"", cctv_database_media_dir()),
 					 errhint("Delete the files when nobody needs them any more.")));
 }
 
