@@ -108,8 +108,8 @@ part_of_file(int fd, const char *path, int64 size, int64 offset, int64 length)
 Datum
 cctv_media(PG_FUNCTION_ARGS)
 {
-	const int64 offset = PG_ARGISNULL(1) ? 0 : PG_GETARG_INT64(1);
-	const int64 length = PG_ARGISNULL(2) ? PG_INT64_MAX : PG_GETARG_INT32(2);
+	int64 offset = PG_ARGISNULL(1) ? 0 : PG_GETARG_INT64(1);
+	int64 length = PG_ARGISNULL(2) ? PG_INT64_MAX : PG_GETARG_INT32(2);
 	char *path;
 	struct stat status;
 	int fd;
