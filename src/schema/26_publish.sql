@@ -50,7 +50,7 @@ begin
 		raise exception 'the URL to publish to is not valid'
 			using errcode = 'invalid_parameter_value', detail = problem,
 				hint = case when mend is null or mend like 'Examples:%'
-					then 'Examples: rtsp://192.0.2.9:8554/lobby, rtmp://192.0.2.9/live/lobby, srt://192.0.2.9:8890?streamid=publish:lobby; user:password@ goes before the host.'
+					then 'Examples: rtsp://192.0.2.9:8554/lobby, rtmp://192.0.2.9/live/lobby, srt://192.0.2.9:8890?streamid=publish:lobby; user name and password go before the host.'
 					else mend
 				end;
 	end if;
