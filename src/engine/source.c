@@ -32,6 +32,9 @@
 #define PACE_AHEAD_US (2 * CLOCK_SECOND)
 #define PACE_STEP_US (CLOCK_SECOND / 20)
 
+/* How often a device is asked whether it has a picture. */
+#define DEVICE_POLL_US (CLOCK_SECOND / 200)
+
 /* RTSP keeps user:password, percent-encoded, in a buffer of 128 bytes. */
 #define RTSP_MAX_CREDENTIALS 127
 
@@ -148,6 +151,11 @@ explain_code(const Source *source, int code, char *reason, size_t size)
 			return SOURCE_LOST;
 	}
 	av_strerror(code, text, sizeof(text));
+	if (source->kind == URL_DEVICE && source->video != NULL)
+	{
+		snprintf(reason, size, "the device has failed: %s", text);
+		return SOURCE_LOST;
+	}
 	if (source->kind == URL_FILE || source->kind == URL_DEVICE)
 	{
 		if (code == AVERROR_INVALIDDATA)
@@ -282,13 +290,14 @@ format_for(UrlKind kind)
 }
 
 /*
- * RTSP and multipart JPEG say what they carry before the first packet; probing
- * them would only delay the start.
+ * RTSP, devices and multipart JPEG say what they carry before the first packet;
+ * probing them would only delay the start.
  */
 static bool
 needs_probing(const Source *source)
 {
-	if (source->kind != URL_RTSP && strcmp(source->format->iformat->name, "mpjpeg") != 0)
+	if (source->kind != URL_RTSP && source->kind != URL_DEVICE &&
+		strcmp(source->format->iformat->name, "mpjpeg") != 0)
 		return true;
 	for (unsigned i = 0; i < source->format->nb_streams; i++)
 		if (source->format->streams[i]->codecpar->codec_id == AV_CODEC_ID_NONE &&
@@ -339,6 +348,9 @@ open_format(Source *source, const char *name, const CameraConfig *config, int64_
 		return AVERROR(ENOMEM);
 	}
 	source->format->interrupt_callback = (AVIOInterruptCB){interrupted, source};
+	/* A driver that waits for a picture cannot be interrupted: do not let it wait. */
+	if (source->kind == URL_DEVICE)
+		source->format->flags |= AVFMT_FLAG_NONBLOCK;
 	code = avformat_open_input(&source->format, name, format_for(source->kind), &options);
 	av_dict_free(&options);
 	if (code >= 0 && needs_probing(source))
@@ -444,7 +456,11 @@ source_read(Source *source, AVPacket *packet, int64_t deadline_us, char *reason,
 		int code = *source->stop ? AVERROR_EXIT : av_read_frame(source->format, packet);
 
 		if (code == AVERROR(EAGAIN) && !interrupted(source))
+		{
+			if (source->kind == URL_DEVICE)
+				av_usleep(DEVICE_POLL_US);
 			continue;
+		}
 		/* What a parser still held when it was cut off is no sign of life. */
 		if (code >= 0 && source->timed_out)
 		{
