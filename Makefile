@@ -13,6 +13,8 @@ MODULE_big = pg_cctv
 
 OBJS = $(patsubst %.c,%.o,$(sort $(wildcard src/extension/*.c src/protocol/*.c)))
 DATA_built = pg_cctv--$(EXTVERSION).sql
+# From one release to the next; test/update keeps what they begin with.
+DATA = $(sort $(wildcard src/update/pg_cctv--*--*.sql))
 SCHEMA_PARTS = $(sort $(wildcard src/schema/*.sql))
 
 REGRESS = $(patsubst sql/%.sql,%,$(sort $(wildcard sql/*.sql)))

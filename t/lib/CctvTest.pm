@@ -66,10 +66,11 @@ sub engine_path
 #   databases => '...' cctv.databases (default postgres)
 #   streaming => 1     as a primary for a standby
 #   conf => '...'      more lines for postgresql.conf
+#   install => '...'   the installation to run, else that of PG_CONFIG
 sub cctv_node
 {
 	my ($name, %options) = @_;
-	my $node = PostgreSQL::Test::Cluster->new($name);
+	my $node = PostgreSQL::Test::Cluster->new($name, $options{install} ? (install_path => $options{install}) : ());
 	my $bindir = $node->config_data('--bindir');
 	my $databases = $options{databases} // 'postgres';
 
