@@ -84,7 +84,10 @@ rollback;
 -- DROP EXTENSION takes everything along, partitions too.
 begin;
 select cctv.maintain();
+-- It names a directory of this server.
+set client_min_messages = warning;
 drop extension pg_cctv;
+reset client_min_messages;
 select relname from pg_class where relname ~ '^detections_[0-9]';
 select nspname from pg_namespace where nspname = 'cctv';
 -- A worker's role that could do too much, or that somebody could become, is
