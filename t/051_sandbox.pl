@@ -106,6 +106,10 @@ is(limit_of($engine, 'Max core file size'), '0', 'no core dump');
 is(limit_of($engine, 'Max open files'), '1024', 'a limit of descriptors');
 is(limit_of($engine, 'Max data size'), 900 * 1024 * 1024, 'the limit of memory is the setting');
 cmp_ok((split / /, slurp_file("/proc/$engine/stat") =~ s/.*\) //r)[16], '>=', 7, 'its niceness is the setting');
+# The sandbox leaves a thread its own priority: those that answer requests come last.
+my ($nicest) = sort { $b <=> $a } map { (split / /, (eval { slurp_file("$_/stat") } // '') =~ s/.*\) //r)[16] // 0 } glob("/proc/$engine/task/*");
+my $own = (split / /, slurp_file("/proc/$engine/stat") =~ s/.*\) //r)[16];
+is($nicest, $own + 5 > 19 ? 19 : $own + 5, "threads for requests are nicer ($nicest) than the rest ($own)");
 is(slurp_file("/proc/$engine/oom_score_adj"), "500\n", 'the kernel kills it before a backend');
 my @said = log_since($node) =~ /sandbox:/g;
 cmp_ok(scalar @said, '<=', 1, 'what the kernel lacks is said once, if anything');
