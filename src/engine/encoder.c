@@ -7,6 +7,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <libavcodec/avcodec.h>
 #include <libavutil/opt.h>
@@ -47,21 +48,22 @@ bound_of_bits(const AVFrame *like, double fps)
 }
 
 /*
- * Parameter sets go out with every keyframe, too: who joins late may not have
- * heard the description.  Baseline is what every browser decodes.
+ * Those of libx264.  Parameter sets go out with every keyframe, too: who joins late
+ * may not have heard the description.  Baseline is what every browser decodes.  A
+ * change of scene brings no keyframe of its own, which would only cost bits.
  */
 static AVDictionary *
 options_for(const AVCodec *codec)
 {
 	AVDictionary *options = NULL;
 
-	av_dict_set(&options, "profile", "baseline", 0);
 	if (av_opt_find((void *) &codec->priv_class, "tune", NULL, 0, AV_OPT_SEARCH_FAKE_OBJ) == NULL)
 		return options;
+	av_dict_set(&options, "profile", "baseline", 0);
 	av_dict_set(&options, "preset", "superfast", 0);
 	av_dict_set(&options, "tune", "zerolatency", 0);
 	av_dict_set(&options, "crf", QUALITY, 0);
-	av_dict_set(&options, "x264-params", "repeat-headers=1", 0);
+	av_dict_set(&options, "x264-params", "repeat-headers=1:scenecut=0", 0);
 	return options;
 }
 
@@ -83,6 +85,9 @@ configure(AVCodecContext *context, const AVFrame *like, double fps)
 	/* A second's worth may be sent at once: a keyframe is large. */
 	context->rc_max_rate = bound_of_bits(like, fps);
 	context->rc_buffer_size = (int) context->rc_max_rate;
+	/* Of encoders that keep a rate, not a quality. */
+	if (strcmp(context->codec->name, "libx264") != 0)
+		context->bit_rate = context->rc_max_rate;
 	context->flags |= AV_CODEC_FLAG_GLOBAL_HEADER;
 }
 

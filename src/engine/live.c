@@ -249,6 +249,18 @@ has_picture(const Live *live, int64_t now)
 	return live->frame != NULL && now - live->shown_us < STALE_US;
 }
 
+/* Where an object that goes on as it went is after so many seconds. */
+static Box
+move_box(const LiveObject *object, float seconds)
+{
+	Box box = {object->box.x + object->speed.x * seconds, object->box.y + object->speed.y * seconds,
+			   object->box.w + object->speed.w * seconds,
+			   object->box.h + object->speed.h * seconds};
+
+	box = box_clip(&box);
+	return box_area(&box) > 0 ? box : object->box;
+}
+
 /* With the lock held: the newest picture, and what is known of it. */
 static LiveResult
 take_picture(const Live *live, bool annotated, LivePicture *picture)
@@ -263,6 +275,9 @@ take_picture(const Live *live, bool annotated, LivePicture *picture)
 	/* Those of an old frame have gone on. */
 	picture->nobjects = known ? live->nobjects : 0;
 	memcpy(picture->objects, live->objects, picture->nobjects * sizeof(LiveObject));
+	for (int i = 0; !live->still && i < picture->nobjects; i++)
+		picture->objects[i].box = move_box(
+			&picture->objects[i], (float) (picture->at_us - live->searched_at_us) / CLOCK_SECOND);
 	return picture->frame != NULL ? LIVE_OK : LIVE_NO_MEMORY;
 }
 
@@ -292,18 +307,6 @@ live_look(Live *live, bool annotated, int64_t deadline_us, const atomic_bool *ca
 	return result;
 }
 
-/* Where an object that goes on as it went is after so many seconds. */
-static Box
-move_box(const LiveObject *object, float seconds)
-{
-	Box box = {object->box.x + object->speed.x * seconds, object->box.y + object->speed.y * seconds,
-			   object->box.w + object->speed.w * seconds,
-			   object->box.h + object->speed.h * seconds};
-
-	box = box_clip(&box);
-	return box_area(&box) > 0 ? box : object->box;
-}
-
 LiveResult
 live_next(Live *live, uint64_t after, int64_t deadline_us, const atomic_bool *cancelled,
 		  LivePicture *picture)
@@ -324,9 +327,6 @@ live_next(Live *live, uint64_t after, int64_t deadline_us, const atomic_bool *ca
 		result = LIVE_CANCELLED;
 	else if (live->frame != NULL && live->number != after)
 		result = take_picture(live, false, picture);
-	for (int i = 0; result == LIVE_OK && !live->still && i < picture->nobjects; i++)
-		picture->objects[i].box = move_box(
-			&picture->objects[i], (float) (picture->at_us - live->searched_at_us) / CLOCK_SECOND);
 	pthread_mutex_unlock(&live->lock);
 	return result;
 }

@@ -92,7 +92,8 @@ extern void live_tell_snapshot(Live *live, const Snapshot *snapshot, const Snaps
  * The newest picture, which is awaited if there is none of the last seconds,
  * though not for long if there is no stream.
  * To be annotated it is the newest of which the objects are known, if that is
- * hardly older: boxes must be where the objects are.  On LIVE_OK the caller
+ * hardly older and was kept; else boxes are where the last search and their speed
+ * put them at its time.  On LIVE_OK the caller
  * frees picture->frame.
  */
 extern LiveResult live_look(Live *live, bool annotated, int64_t deadline_us,
@@ -100,8 +101,7 @@ extern LiveResult live_look(Live *live, bool annotated, int64_t deadline_us,
 
 /*
  * The newest picture, awaited if it is not newer than the one numbered `after`:
- * for who wants each of them.  Its objects are where the last search and their
- * speed put them at its time.  Nobody waits for who is slow: the numbers tell what
+ * for who wants each of them.  Nobody waits for who is slow: the numbers tell what
  * was missed.
  */
 extern LiveResult live_next(Live *live, uint64_t after, int64_t deadline_us,

@@ -227,6 +227,83 @@ a_camera_is_found_while_it_runs(void **state)
 	live = live_join(board, 7);
 }
 
+/* The next picture, without waiting; its level, or -1. */
+static int
+next_picture(uint64_t after, LivePicture *picture)
+{
+	LiveResult result = live_next(live, after, clock_monotonic_us(), &cancelled, picture);
+	int level;
+
+	if (result != LIVE_OK)
+		return -1;
+	level = picture->frame->data[0][0];
+	av_frame_free(&picture->frame);
+	return level;
+}
+
+static void
+each_picture_is_next_once(void **state)
+{
+	LivePicture picture;
+	uint64_t number;
+
+	assert_int_equal(next_picture(0, &picture), -1);
+	show(80, AT);
+	assert_int_equal(next_picture(0, &picture), 80);
+	number = picture.number;
+	assert_int_equal(number, live_newest(live));
+	assert_int_equal(next_picture(number, &picture), -1);
+	/* Who is slow misses some, and can tell how many. */
+	show(81, AT + 1);
+	show(82, AT + 2);
+	show(83, AT + 3);
+	assert_int_equal(next_picture(number, &picture), 83);
+	assert_int_equal(picture.number, number + 3);
+	live_clear(live);
+	assert_int_equal(next_picture(0, &picture), -1);
+}
+
+static void
+objects_go_on_as_they_went(void **state)
+{
+	LiveObject object = {.box = {0.4f, 0.1f, 0.2f, 0.2f}, .speed = {0.5f, 0, 0, 0}};
+	AVFrame *frame = make_frame(90);
+	LivePicture picture;
+
+	next_picture(0, &picture);
+	show(90, AT);
+	live_show_objects(live, &object, 1, frame, AT);
+	av_frame_free(&frame);
+	show(91, AT + SECOND / 5);
+	assert_int_equal(next_picture(0, &picture), 91);
+	assert_float_equal(picture.objects[0].box.x, 0.5f, 0.001f);
+	assert_float_equal(picture.objects[0].box.w, 0.2f, 0.001f);
+	/* A picture that was searched has them where they were found. */
+	assert_int_equal(look(true, &picture), 90);
+	assert_float_equal(picture.objects[0].box.x, 0.4f, 0.001f);
+	/* Out of the picture there is nothing to draw on: it stays in it. */
+	show(92, AT + SECOND * 9 / 10);
+	assert_int_equal(next_picture(0, &picture), 92);
+	assert_true(picture.objects[0].box.x + picture.objects[0].box.w <= 1.001f);
+}
+
+static void
+a_camera_is_called_by_its_name(void **state)
+{
+	LivePicture picture;
+
+	look(false, &picture);
+	show(95, AT);
+	look(false, &picture);
+	assert_string_equal(picture.camera, "camera 7");
+	live_set_name(live, "Caf\xc3\xa9");
+	look(false, &picture);
+	assert_string_equal(picture.camera, "Cafe");
+	live_set_name(live, NULL);
+	look(false, &picture);
+	assert_string_equal(picture.camera, "camera 7");
+}
+
 int
 main(void)
 {
@@ -240,6 +317,9 @@ main(void)
 		cmocka_unit_test_setup_teardown(a_look_waits_for_the_next_frame, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_look_can_be_cancelled, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_camera_is_found_while_it_runs, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(each_picture_is_next_once, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(objects_go_on_as_they_went, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(a_camera_is_called_by_its_name, set_up, tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
