@@ -40,19 +40,6 @@ comment on column cctv.hit.h is 'Height, as a fraction of the frame''s';
 comment on column cctv.hit.stayed is 'How long the object has been there, or the camera away';
 comment on column cctv.hit.size is 'How many such objects are there';
 
--- Tells whether the schedules of a rule are what they were; null when it has
--- none.
-create function cctv.schedules_version(rule integer, time_zone text) returns text
-	language sql stable
-	set search_path = pg_catalog, pg_temp
-	as $$
-	select string_agg(s.schedule_id || ':' || s.xmin::text, ' ' order by s.schedule_id) || coalesce(' ' || schedules_version.time_zone, '')
-	from cctv.schedules as s
-	where s.rule_id = rule and s.enabled
-$$;
-comment on function cctv.schedules_version(integer, text) is
-	'Changes with the schedules of a rule and the time zone of its camera; null when it has none';
-
 -- Whether a rule's schedules let it raise alerts, from one instant to another,
 -- both included.
 create function cctv.rule_windows(
@@ -102,18 +89,25 @@ begin
 				select p.camera_id, min(p.at) as from_at, max(p.at) as upto
 				from unnest(reports) as p
 				group by p.camera_id) as r using (camera_id)
+	), schedule as materialized (
+		-- Tells whether the schedules of a rule are what they were.
+		select s.rule_id, string_agg(s.schedule_id || ':' || s.xmin::text, ' ' order by s.schedule_id) as version
+		from cctv.schedules as s
+		where s.rule_id = any (select r.rule_id from unnest(rules) as r) and s.enabled
+		group by s.rule_id
 	), rule as materialized (
 		select r.rule_id, c.camera_id, coalesce(r.labels, c.labels) as labels,
 			coalesce(r.min_confidence, c.min_confidence) as min_confidence,
 			z.shape, l.points as line, coalesce(r.direction, l.direction) as direction,
 			r.min_dwell, r.min_count, r.cooldown,
 			r.line_id is not null or r.min_dwell > interval '0' or r.min_count > 1 as remembers,
-			cctv.schedules_version(r.rule_id, c.time_zone) as version,
+			s.version || coalesce(' ' || c.time_zone, '') as version,
 			c.from_at, c.upto
 		from unnest(rules) as r
 			join camera as c on r.camera_id is null or r.camera_id = c.camera_id
 			left join cctv.zones as z on z.zone_id = r.zone_id
 			left join cctv.zones as l on l.zone_id = r.line_id
+			left join schedule as s on s.rule_id = r.rule_id
 	), known as materialized (
 		select w.*
 		from rule as r
@@ -142,6 +136,20 @@ begin
 				and (r.labels is null or p.label = any (r.labels)) and p.confidence >= r.min_confidence
 			left join unnest(memory.states) as s on s.rule_id = r.rule_id and s.track_id = p.track_id
 		where s.done is not true
+	), news as materialized (
+		-- Whoever stays inside, or stays outside, gives nothing to do until the time
+		-- to dwell is over, and leaves nothing new to remember.
+		select *
+		from (
+			select s.*, s.line is null and s.min_count = 1 and case
+					when (s.earlier).entered_at is null then not bool_or(s.inside) over whole
+					else (s.earlier).left_at is null and bool_and(s.inside) over whole
+						and max(s.at) over whole - (s.earlier).entered_at < s.min_dwell
+				end as idle
+			from sight as s
+			window whole as (partition by s.rule_id, s.track_id order by s.at
+				rows between unbounded preceding and unbounded following)) as s
+		where not s.idle
 	), stay as materialized (
 		select s.*, (s.stay).holds as holds, (s.stay).entered_at as entered_at,
 			s.version is null or exists (
@@ -151,7 +159,7 @@ begin
 		from (
 			select s.*, cctv.stay_after(s.earlier, s.at, s.foot_x, s.foot_y, s.inside, s.min_dwell, s.line, s.direction)
 					over (partition by s.rule_id, s.track_id order by s.at) as stay
-			from sight as s) as s
+			from news as s) as s
 	), alone as materialized (
 		select distinct on (s.rule_id, s.track_id) s.*
 		from stay as s

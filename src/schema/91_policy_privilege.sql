@@ -28,7 +28,6 @@ grant execute on function
 	cctv.notification_payload(cctv.notifications, text),
 	cctv.raise_notifications(cctv.notifications[], boolean),
 	cctv.notify_of_alerts(cctv.alerts[], boolean),
-	cctv.schedules_version(integer, text),
 	cctv.rule_windows(integer, integer, text, timestamptz, timestamptz),
 	cctv.scheduled_until(integer, text, timestamptz, integer),
 	cctv.stay_step(cctv.stay, cctv.rule_state, timestamptz, real, real, boolean, interval, real[], text),

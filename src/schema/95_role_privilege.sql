@@ -157,7 +157,6 @@ grant execute on function
 	cctv.backtest(cctv.alert_rules, timestamptz, timestamptz),
 	cctv.backtest(integer, timestamptz, timestamptz),
 	cctv.day_start(date),
-	cctv.schedules_version(integer, text),
 	cctv.rule_windows(integer, integer, text, timestamptz, timestamptz),
 	cctv.stay_step(cctv.stay, cctv.rule_state, timestamptz, real, real, boolean, interval, real[], text),
 	cctv.stay_after(cctv.rule_state, timestamptz, real, real, boolean, interval, real[], text),
