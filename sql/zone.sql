@@ -22,6 +22,7 @@ select points from cctv.zones where camera_id = :lobby and name = 'ring';
 select cctv.zone_from_pixels('{{0,0},{960,0},{960,540},{0,1080}}', 1920, 1080);
 select cctv.zone_from_pixels('{{0,0},{960,0}}', 0, 1080);
 select cctv.zone_from_pixels('{0,0,960,0}', 1920, 1080);
+select cctv.zone_from_pixels('{{0,0},{1920,0},{1280,1080}}', 1280, 720);
 
 -- What is wrong.
 \set VERBOSITY terse

@@ -166,6 +166,8 @@ create function cctv.zone_from_pixels(points double precision[], width integer, 
 	language plpgsql immutable strict parallel safe
 	set search_path = pg_catalog, pg_temp
 	as $$
+declare
+	outside integer;
 begin
 	if width < 1 or height < 1 then
 		raise exception 'width and height of a frame are at least 1 pixel'
@@ -174,6 +176,15 @@ begin
 	if array_ndims(points) is distinct from 2 or array_length(points, 2) <> 2 then
 		raise exception 'points are not of the form {{x,y},{x,y},...}'
 			using errcode = 'invalid_parameter_value';
+	end if;
+	select i into outside
+		from generate_subscripts(points, 1) as i
+		where (points[i][1] between 0 and width and points[i][2] between 0 and height) is not true
+		order by i limit 1;
+	if found then
+		raise exception 'point % is outside a frame of % x % pixels', outside, width, height
+			using errcode = 'invalid_parameter_value',
+				hint = 'Give the size of the picture in which the points were measured.';
 	end if;
 	return array_agg(array[(points[i][1] / width)::real, (points[i][2] / height)::real] order by i)
 		from generate_subscripts(points, 1) as i;
