@@ -335,8 +335,10 @@ answer(Request *request, const Probe *probe)
 		return;
 	}
 	json_decref(streams);
-	request_fail(request, CCTV_ERROR_UNREACHABLE, NULL, "no stream was found at \"%s\": %s",
-				 probe->address, best_reason(probe));
+	request_fail(request, CCTV_ERROR_UNREACHABLE,
+				 probe->count > 1 ? "If you know the whole URL, give that: rtsp://HOST:PORT/PATH."
+								  : NULL,
+				 "no stream was found at \"%s\": %s", probe->address, best_reason(probe));
 }
 
 /* ---- the request ---- */

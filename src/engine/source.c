@@ -164,6 +164,12 @@ explain_code(const Source *source, int code, char *reason, size_t size)
 			snprintf(reason, size, "cannot be opened: %s", text);
 		return code == AVERROR(ENOMEM) ? SOURCE_LOST : SOURCE_WRONG;
 	}
+	/* A format that is not let in, such as a single picture. */
+	if (code == AVERROR(EINVAL) && source->video == NULL)
+	{
+		snprintf(reason, size, "what the server sends is not a video stream");
+		return SOURCE_WRONG;
+	}
 	if (code == AVERROR_INVALIDDATA)
 		snprintf(reason, size, "%s",
 				 source->video != NULL ? "the stream broke off"

@@ -33,7 +33,8 @@ begin
 		limit 1;
 	if found_url is null then
 		raise exception 'only single pictures were found at "%", and no stream', part[2] || coalesce(part[3], '')
-			using errcode = 'connection_exception';
+			using errcode = 'connection_exception',
+				hint = 'A camera needs a stream; cctv.analyze() looks at single pictures.';
 	end if;
 	return regexp_replace(found_url, '://', '://' || replace(coalesce(part[1], ''), '\', '\\'));
 end
