@@ -185,7 +185,7 @@ check_hung(Control *control)
 	abort();
 }
 
-/* The same for the media directory, when a disk is mounted anew. */
+/* Shut out of the media directory, as when a disk is mounted anew?  The next engine is not. */
 static void
 check_media(Control *control)
 {
