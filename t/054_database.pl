@@ -82,11 +82,11 @@ is(sql_value($node, "select count(*) from cctv.camera_events where state = 'reco
 # DROP EXTENSION leaves files, and says so
 #
 wait_sql($node, 'select count(*) > 0 from cctv.tracks where snapshot is not null', 'there are pictures');
-my $media = $node->data_dir . '/pg_cctv';
+my $media = kept_media($node);
 my @files = split /\n/, `find $media -type f -name '*.jpg'`;
 cmp_ok(scalar @files, '>', 0, 'as files');
 my ($took, $said) = timed('drop extension pg_cctv', 'DROP EXTENSION');
-like($said, qr{NOTICE:\s+recordings and pictures stay in "\Q$media\E/postgres"\s+HINT:\s+Delete the files}, 'says where they stay');
+like($said, qr{NOTICE:\s+recordings and pictures stay in "\Q$media\E"\s+HINT:\s+Delete the files}, 'says where they stay');
 is(scalar(grep { -f } @files), scalar @files, 'they do');
 ($took, $said) = timed("create extension if not exists pg_trgm; drop extension if exists pg_trgm", 'other extensions')
   if -e $node->config_data('--sharedir') . '/extension/pg_trgm.control';

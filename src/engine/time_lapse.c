@@ -3,7 +3,7 @@
  *		A time-lapse: one frame for each interval of what was recorded.
  *
  * Footage is read by keyframes alone where the interval is long enough for
- * that, so a day takes seconds.  Frames become pictures like all others, so what
+ * that.  Frames become pictures like all others, so what
  * is private is black in them.
  */
 #include <errno.h>

@@ -15,6 +15,7 @@ Options of a mount follow the file, separated by commas:
     corrupt=N       damage every Nth frame
     once            end the stream after one run of the file
     start=S         begin S seconds into the file (at the next key frame)
+    sound=CODEC     a tone of 440 Hz besides: alaw, mulaw or aac
 
 With --tls-certificate and --tls-key (PEM files) the server speaks RTSP over TLS.
 `--mount /name=silent` never answers DESCRIBE.  The first line of output is
@@ -49,6 +50,13 @@ CODECS = {
         "rtph265pay name=pay0 pt=96 config-interval=-1",
     ),
     "image/jpeg": ("identity", "rtpjpegpay name=pay0 pt=26"),
+}
+
+# A microphone that hears one tone.
+SOUNDS = {
+    "alaw": (8000, "alawenc ! rtppcmapay name=pay1 pt=8"),
+    "mulaw": (8000, "mulawenc ! rtppcmupay name=pay1 pt=0"),
+    "aac": (16000, "voaacenc ! rtpmp4gpay name=pay1 pt=97"),
 }
 
 # Fields of a stream's caps that a change of resolution in mid-stream would
@@ -176,6 +184,7 @@ class Mount:
         self.corrupt = 0
         self.once = False
         self.start = 0.0
+        self.sound = None
         for option in options:
             name, _, value = option.partition("=")
             if name == "stall-after":
@@ -186,6 +195,8 @@ class Mount:
                 self.start = float(value)
             elif name == "once":
                 self.once = True
+            elif name == "sound" and value in SOUNDS:
+                self.sound = value
             else:
                 raise ValueError(f"--mount {text}: unknown option {name}")
 
@@ -248,7 +259,14 @@ def make_factory(mount, clip):
     # A silent camera has a payloader and never a frame to describe itself by.
     payloader = clip.payloader if clip else CODECS["video/x-h264"][1]
     factory = GstRtspServer.RTSPMediaFactory()
-    factory.set_launch(f"( appsrc name=source format=time max-bytes=1 ! {payloader} )")
+    sound = ""
+    if mount.sound:
+        rate, encoder = SOUNDS[mount.sound]
+        sound = (
+            "audiotestsrc is-live=true freq=440 volume=0.5 ! audioconvert ! audioresample"
+            f" ! audio/x-raw,rate={rate},channels=1 ! {encoder}"
+        )
+    factory.set_launch(f"( appsrc name=source format=time max-bytes=1 ! {payloader} {sound} )")
     factory.set_shared(True)
     # Keep a slow client's backlog from growing without limit.
     factory.set_buffer_size(1 << 20)
