@@ -9,7 +9,7 @@ my $top = $ENV{CCTV_TOP} || '.';
 my $node = cctv_node('docs', conf => "wal_level = logical\n");
 $node->start;
 
-foreach my $page (qw(zones schedules rules notifications consuming media models metrics))
+foreach my $page (qw(zones schedules rules notifications consuming media models metrics security))
 {
 	my $text = slurp_file("$top/docs/$page.md");
 	my @examples = $text =~ /^```sql\n(.*?)^```$/msg;

@@ -245,7 +245,6 @@ log_without_credentials(ErrorData *edata)
 		hide_in(&edata->message, statement);
 		hide_in(&edata->detail, statement);
 		hide_in(&edata->detail_log, statement);
-		hide_in(&edata->hint, statement);
 		hide_in(&edata->context, statement);
 		hide_in(&edata->internalquery, statement);
 	}

@@ -67,8 +67,14 @@ create function cctv.publish_credentials() returns trigger
 declare
 	target record;
 begin
+	perform cctv.only_on(tg_relid, '{cctv.cameras}');
 	select * into target from cctv.split_publish_url(new.publish_url);
 	new.publish_url := target.address;
+	-- INSERT ... ON CONFLICT of a camera that exists comes to nothing, or to an
+	-- UPDATE.
+	if tg_op = 'INSERT' and exists (select from cctv.cameras as c where c.camera_id = new.camera_id) then
+		return new;
+	end if;
 	delete from cctv.publish_secrets as s
 		where s.camera_id = new.camera_id
 			and (new.removed_at is not null or s.authority is distinct from target.authority);

@@ -73,9 +73,10 @@ create function cctv.recordings_deleted() returns trigger
 	set search_path = pg_catalog, pg_temp
 	as $$
 declare
-	guarded bigint := (select min(g.recording_id) from gone as g where g.protected);
+	guarded bigint;
 begin
 	perform cctv.only_on(tg_relid, '{cctv.recordings}');
+	select min(g.recording_id) into guarded from gone as g where g.protected;
 	if guarded is not null then
 		raise exception 'recording % is protected', guarded
 			using errcode = 'object_not_in_prerequisite_state',

@@ -119,6 +119,6 @@ alter table cctv.rule_state enable row level security;
 create policy see on cctv.rule_state for select
 	using ((select 0 in (select cctv.my_cameras('view'))));
 
--- No policy: what somebody grants on it by mistake shows nothing.
+-- No policy: what somebody grants on them by mistake shows nothing.
 alter table cctv.camera_secrets enable row level security;
 alter table cctv.publish_secrets enable row level security;
