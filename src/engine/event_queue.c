@@ -174,7 +174,6 @@ append(EventQueue *queue, char *line, size_t length, int camera_id, EventWorth w
 	TAILQ_INSERT_TAIL(&queue->by_worth[worth], entry, in_worth);
 	queue->lines++;
 	queue->bytes += length;
-	pthread_cond_signal(&queue->filled);
 }
 
 void
@@ -185,6 +184,8 @@ event_queue_push(EventQueue *queue, char *line, int camera_id, EventWorth worth)
 	pthread_mutex_lock(&queue->lock);
 	append(queue, line, length, camera_id, worth);
 	pthread_mutex_unlock(&queue->lock);
+	/* After the lock, lest the writer wakes only to wait for it. */
+	pthread_cond_signal(&queue->filled);
 }
 
 void
@@ -198,6 +199,7 @@ event_queue_push_wait(EventQueue *queue, char *line, int camera_id, const atomic
 		pthread_cond_wait(&queue->drained, &queue->lock);
 	append(queue, line, length, camera_id, EVENT_KEPT);
 	pthread_mutex_unlock(&queue->lock);
+	pthread_cond_signal(&queue->filled);
 }
 
 void
