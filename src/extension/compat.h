@@ -23,8 +23,15 @@
 #include "pgstat.h"
 
 /* 17: the prefix of temporary files' names left storage/fd.h. */
-#include "common/file_utils.h"
 #include "storage/fd.h"
+#if PG_VERSION_NUM >= 170000
+#include "common/file_utils.h"
+#endif
+
+/* 14: predefined roles are no longer called default. */
+#if PG_VERSION_NUM < 140000
+#define ROLE_PG_READ_ALL_STATS DEFAULT_ROLE_READ_ALL_STATS
+#endif
 
 /* 18: modules may state their name and version. */
 #ifdef PG_MODULE_MAGIC_EXT
