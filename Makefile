@@ -39,6 +39,9 @@ all: $(ENGINE)
 pg_cctv--$(EXTVERSION).sql: $(SCHEMA_PARTS)
 	cat $^ > $@
 
+# PGXS knows nothing of headers: objects of two layouts of a struct would be linked.
+$(OBJS): $(wildcard src/extension/*.h src/protocol/*.h)
+
 include src/engine/engine.mk
 
 install: install-engine
