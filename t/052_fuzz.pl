@@ -143,7 +143,7 @@ my %statements = (
 	"select cctv.zone_from_pixels(\$1::float8[], 640, 480)" => \@zones,
 	"select cctv.add_zone('lobby', \$1, '{{0,0},{1,0},{1,1}}'); select cctv.remove_zone('lobby', \$1)" => \@names,
 	"select cctv.split_url(\$1)" => \@urls,
-	"select cctv.add_camera('new', \$1)" => \@urls,
+	"insert into cctv.cameras (name, url) values ('new', \$1)" => \@urls,
 	"update cctv.cameras set detect_url = \$1" => \@urls,
 	'select cctv.percent_decode($1)' => \@urls,
 	"select cctv.add_camera(\$1, '/srv/video/b.mp4'); select cctv.set_fps(\$1, 2); select cctv.remove_camera(\$1)" => \@names,

@@ -130,6 +130,7 @@ declare
 	direction integer := case when forward then 1 else -1 end;
 	wall timestamp := t at time zone zone;
 	day date := wall::date - direction;
+	last_day constant date := wall::date + 3300 * direction;
 	h integer;
 	m integer;
 	fires timestamptz;
@@ -138,7 +139,14 @@ begin
 		cron.hours := array(select u from unnest(cron.hours) as u order by u desc);
 		cron.minutes := array(select u from unnest(cron.minutes) as u order by u desc);
 	end if;
-	for i in 0 .. 3300 loop
+	while (last_day - day) * direction >= 0 loop
+		-- Whoever names the 29th of February need not look at each day of four years.
+		if extract(month from day)::integer <> all (cron.months) then
+			day := case when forward then date_trunc('month', day::timestamp) + interval '1 month'
+				else date_trunc('month', day::timestamp) - interval '1 day'
+			end;
+			continue;
+		end if;
 		if cctv.cron_holds(cron, day) and (not switches_on or cctv.schedule_has_day(schedule, day)) then
 			foreach h in array cron.hours loop
 				-- Hours long past, or far ahead, are not worth the look.
@@ -197,9 +205,11 @@ begin
 		return null;
 	end if;
 	if schedule.start_cron is not null then
-		return least(
-			cctv.cron_fires(schedule, schedule.start_cron, zone, t, true, true),
-			cctv.cron_fires(schedule, schedule.end_cron, zone, t, true, false));
+		-- What switches on changes nothing while it is on, nor the other way round.
+		if cctv.schedule_is_on(schedule, zone, t) then
+			return cctv.cron_fires(schedule, schedule.end_cron, zone, t, true, false);
+		end if;
+		return cctv.cron_fires(schedule, schedule.start_cron, zone, t, true, true);
 	end if;
 	-- Of the days from yesterday on the fourth that has a window is after t.
 	return (
