@@ -320,6 +320,7 @@ run_publisher(void *arg)
 	Publisher *publisher = arg;
 
 	thread_serve_camera(publisher->camera_id);
+	thread_step_back();
 	/* What is worth telling of them is in the state. */
 	log_mute_ffmpeg();
 	network_bound_waiting(WAITING_BYTES);

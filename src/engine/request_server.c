@@ -17,7 +17,6 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/queue.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -42,9 +41,6 @@
 
 /* At the end: what the crew may take to notice. */
 #define STOP_US (3 * CLOCK_SECOND)
-
-/* Added to the crew's niceness: cameras come first. */
-#define CREW_NICE 5
 
 typedef enum ClientState
 {
@@ -131,8 +127,7 @@ serve_requests(void *arg)
 {
 	RequestServer *server = arg;
 
-	/* Of this thread alone, as Linux has it; the sandbox lets a thread name no other. */
-	setpriority(PRIO_PROCESS, 0, getpriority(PRIO_PROCESS, 0) + CREW_NICE);
+	thread_step_back();
 	pthread_mutex_lock(&server->lock);
 	while (!server->stopping)
 	{

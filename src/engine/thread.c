@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <time.h>
 
 #include "clock.h"
@@ -16,6 +17,9 @@
 
 /* Stacks count in full against RLIMIT_DATA; decoders need a tenth of this. */
 #define THREAD_STACK (1024 * 1024)
+
+/* Added to the niceness of a thread that steps back. */
+#define STEP_BACK 5
 
 typedef struct Start
 {
@@ -110,4 +114,11 @@ int
 thread_camera(void)
 {
 	return served_camera;
+}
+
+void
+thread_step_back(void)
+{
+	/* Of this thread alone, as Linux has it; the sandbox lets a thread name no other. */
+	setpriority(PRIO_PROCESS, 0, getpriority(PRIO_PROCESS, 0) + STEP_BACK);
 }

@@ -31,4 +31,7 @@ extern int thread_cond_wait_until(pthread_cond_t *cond, pthread_mutex_t *mutex,
 extern void thread_serve_camera(int camera_id);
 extern int thread_camera(void);
 
+/* Let cameras and detectors go first from here on, where there is not time for all. */
+extern void thread_step_back(void);
+
 #endif /* CCTV_THREAD_H */

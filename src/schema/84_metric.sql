@@ -56,6 +56,10 @@ create function cctv.metric_families(out n bigint, out metric text, out type tex
 		('cctv_camera_quarantined', 'gauge', 'Whether the camera crashed engines and so has one of its own'),
 		('cctv_camera_recorded_bytes_total', 'counter', 'Bytes of recordings that were written to their end'),
 		('cctv_camera_recording_failing', 'gauge', 'Whether what should be recorded cannot be written'),
+		('cctv_camera_publishing', 'gauge', 'Whether the camera is published as it should be; absent if it should not'),
+		('cctv_camera_publish_frames_per_second', 'gauge', 'Frames published a second, over the last two seconds'),
+		('cctv_camera_publish_dropped_frames_total', 'counter', 'Frames that were not published because the server or the encoder was too slow, since that was configured'),
+		('cctv_camera_publish_reconnects_total', 'counter', 'Further attempts to connect to the server to publish to, since that was configured'),
 		('cctv_alerts_total', 'counter', 'Alerts raised'),
 		('cctv_engine_up', 'gauge', 'Whether the engine process runs'),
 		('cctv_engine_cameras', 'gauge', 'Cameras that the engine serves'),
@@ -148,7 +152,11 @@ create function cctv.camera_samples() returns setof cctv.sample
 			('cctv_camera_motion', c.motion::integer),
 			('cctv_camera_quarantined', c.quarantined::integer),
 			('cctv_camera_recorded_bytes_total', c.recorded_bytes),
-			('cctv_camera_recording_failing', (c.failed_at is not null)::integer)) as f (metric, value)
+			('cctv_camera_recording_failing', (c.failed_at is not null)::integer),
+			('cctv_camera_publishing', (c.publish_state = 'publishing')::integer),
+			('cctv_camera_publish_frames_per_second', c.publish_fps::numeric),
+			('cctv_camera_publish_dropped_frames_total', c.publish_dropped),
+			('cctv_camera_publish_reconnects_total', c.publish_reconnects)) as f (metric, value)
 	union all
 	select 'cctv_alerts_total',
 		concat_ws(',', c.labels, cctv.metric_label('type', a.alert_type), cctv.metric_label('severity', a.severity)),
