@@ -106,6 +106,7 @@ $node->psql('postgres', "copy cctv.cameras (name, url) from stdin;\nx\trtsp://vi
 isnt($stderr, '', 'a wrong URL in COPY is an error');
 
 # What another database logs in passing.
+$node->psql('other', "select 'kept' as probe, 'whole\@kept'");
 $node->psql('other', "select 'rtsp://viewer:$secret\@127.0.0.1/', 1 / 0", stderr => \$stderr);
 
 # The engine has tried with them.
@@ -119,6 +120,8 @@ unlike($seen, qr/MARKER/, 'pg_stat_activity, answers and errors') or diag(grep {
 unlike($heard, qr/MARKER/, 'notifications');
 my $log = log_since($node);
 like($log, qr/statement: select cctv\.add_camera\('\*\*\*\@127\.0\.0\.1:$port\/1'/, 'statements are logged, without');
+like($log, qr/camera "nowhere" does not exist/, 'errors say what they are about');
+like($log, qr/statement: select 'kept' as probe, 'whole\@kept'/, 'other statements are logged as they are');
 my @lines = grep { /MARKER/ } split /\n/, $log;
 is(scalar(@lines), 0, 'the server\'s log, the engine\'s lines in it') or diag(join("\n", @lines));
 

@@ -44,15 +44,39 @@ static ExecutorStart_hook_type next_start_hook;
 
 /* ---- what to hide ---- */
 
+/* Does the statement call cctv.probe()?  The word alone is one of many others. */
+static bool
+calls_probe(const char *statement)
+{
+	while ((statement = strcasestr(statement, "probe")) != NULL)
+	{
+		statement += strlen("probe");
+		if (statement[strspn(statement, "\" \t\r\n")] == '(')
+			return true;
+	}
+	return false;
+}
+
 static Secrecy
 secrecy_of(const char *statement)
 {
-	if (strcasestr(statement, "_credentials") || strcasestr(statement, "_secrets") ||
-		strcasestr(statement, "probe"))
+	static const char *const secrets[] = {"set_credentials", "store_credentials", "camera_secrets",
+										  "publish_secrets"};
+	static const char *const addresses[] = {"camera", "find_stream", "split_url",
+											"split_publish_url"};
+
+	for (int i = 0; i < lengthof(secrets); i++)
+	{
+		if (strcasestr(statement, secrets[i]))
+			return HIDE_STRINGS;
+	}
+	if (calls_probe(statement))
 		return HIDE_STRINGS;
-	if (strcasestr(statement, "camera") || strcasestr(statement, "find_stream") ||
-		strcasestr(statement, "split_url") || strcasestr(statement, "publish_url"))
-		return HIDE_ADDRESSES;
+	for (int i = 0; i < lengthof(addresses); i++)
+	{
+		if (strcasestr(statement, addresses[i]))
+			return HIDE_ADDRESSES;
+	}
 	return HIDE_URLS;
 }
 
@@ -224,13 +248,13 @@ hide_quoted(ErrorData *edata)
 static void
 log_without_credentials(ErrorData *edata)
 {
-	/* Logged statements are part of the message itself. */
-	const char *statement = debug_query_string != NULL ? debug_query_string : edata->message;
+	const char *statement = debug_query_string != NULL ? debug_query_string : "";
+	/* A logged statement is part of the message itself, its parameters of the detail. */
+	const char *about = edata->elevel == LOG ? statement : "";
 
 	if (cctv_hide_credentials)
 	{
-		char *safe =
-			debug_query_string != NULL ? cctv_hide_credentials_in(debug_query_string, NULL) : NULL;
+		char *safe = cctv_hide_credentials_in(statement, NULL);
 
 		if (safe != NULL)
 		{
@@ -242,9 +266,9 @@ log_without_credentials(ErrorData *edata)
 			}
 			pfree(safe);
 		}
-		hide_in(&edata->message, statement);
-		hide_in(&edata->detail, statement);
-		hide_in(&edata->detail_log, statement);
+		hide_in(&edata->message, about);
+		hide_in(&edata->detail, about);
+		hide_in(&edata->detail_log, about);
 		hide_in(&edata->context, statement);
 		hide_in(&edata->internalquery, statement);
 	}

@@ -83,7 +83,10 @@ select v.day,
 	sum(v.files)::bigint as files,
 	sum(v.bytes)::bigint as bytes,
 	pg_size_pretty(sum(v.bytes)) as size,
-	round((case when room.bytes > 0 then room.bytes else 0 end / nullif(rate.bytes_a_day, 0))::numeric, 1) as days_left
+	-- Room is all cameras': who sees some of them cannot tell.
+	case when 0 in (select cctv.my_cameras('view'))
+		then round((case when room.bytes > 0 then room.bytes else 0 end / nullif(rate.bytes_a_day, 0))::numeric, 1)
+	end as days_left
 from cctv.v_storage as v
 	cross join (
 		select sum(r.bytes) / greatest(extract(epoch from now() - min(r.created_at)) / 86400, 1.0 / 24) as bytes_a_day
@@ -106,4 +109,4 @@ comment on column cctv.storage.files is 'Number of files';
 comment on column cctv.storage.bytes is 'Their size in bytes';
 comment on column cctv.storage.size is 'The same, in words';
 comment on column cctv.storage.days_left is
-	'Days until cctv.media_max_bytes or cctv.media_min_free asks for deletions, if all cameras go on as in the last day';
+	'Days until cctv.media_max_bytes or cctv.media_min_free asks for deletions, if all cameras go on as in the last day; null for who may not see every camera';
