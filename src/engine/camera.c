@@ -119,7 +119,8 @@ void
 camera_replan(Camera *camera)
 {
 	CameraPlan *plan;
-	bool detected = camera->plan->config->detect;
+	CameraPlan *before = camera->plan;
+	bool detected = before->config->detect;
 	bool looked = camera_looks(camera);
 
 	pthread_mutex_lock(&camera->lock);
@@ -127,10 +128,9 @@ camera_replan(Camera *camera)
 	camera->replanned = false;
 	pthread_mutex_unlock(&camera->lock);
 
-	if (plan->config->detect_fps != camera->plan->config->detect_fps)
+	if (plan->config->detect_fps != before->config->detect_fps)
 		sampler_set_fps(&camera->sampler, plan->config->detect_fps);
 	analysis_configure(camera->analysis, plan, camera_stream_now(camera));
-	camera_plan_unref(camera->plan);
 	camera->plan = plan;
 	live_set_name(camera->live, plan->config->name);
 	/* What nobody looks for any more is over. */
@@ -140,6 +140,8 @@ camera_replan(Camera *camera)
 	if (camera->publisher != NULL)
 		publisher_configure(camera->publisher, plan->config);
 	camera_idle_follow(camera);
+	/* Masks are compared with those before. */
+	camera_plan_unref(before);
 }
 
 static void
