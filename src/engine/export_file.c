@@ -379,14 +379,17 @@ int
 export_file_close(ExportFile *file, ExportFileSummary *summary)
 {
 	struct stat status;
-	int error = av_write_trailer(file->muxer);
+	int code = av_write_trailer(file->muxer);
+	int error = 0;
 
 	file->begun = false;
 	avio_flush(file->io);
 	if (file->error != 0)
 		error = file->error;
-	else if (error < 0 || fdatasync(file->fd) != 0 || fstat(file->fd, &status) != 0)
-		error = error < 0 ? -EIO : -errno;
+	else if (code < 0)
+		error = -EIO;
+	else if (fdatasync(file->fd) != 0 || fstat(file->fd, &status) != 0)
+		error = -errno;
 	if (error == 0)
 		error = media_rename(file->media_dir, file->temporary, file->path);
 	if (error == 0)

@@ -262,6 +262,7 @@ no_room(void **state)
 static void
 long_clips_are_fragmented(void **state)
 {
+	static uint32_t crcs[1000];
 	Recorded recorded;
 	int64_t day = SECONDS(86400);
 
@@ -271,6 +272,9 @@ long_clips_are_fragmented(void **state)
 	assert_int_equal(recorded.result.ngaps, 1);
 	assert_int_equal(recorded.result.parts[0].file.frames, recorded.file.video_count);
 	assert_true(recorded.result.parts[0].file.has_audio);
+	assert_int_equal(read_video(&recorded, recorded.result.parts[0].file.path, crcs, 1000),
+					 recorded.file.video_count);
+	assert_nothing_is_left(&recorded, 1);
 	forget(&recorded);
 }
 
