@@ -186,6 +186,12 @@ is(sql_value($node, "select bool_and(cctv.verify(recording_id) = 'ok' and length
 	  . " and length(cctv.thumbnail(recording_id)) > 1000) from cctv.export_clip('h264', '$begin', '$end')"), 't',
 	'exported and read in one statement');
 
+# Its file is deleted by hand: the next one has its name, and its row.
+my $first = sql_value($node, "select path from cctv.export_clip('h264', '$begin', '$end')");
+unlink("$media/$first") or die;
+is(sql_value($node, "select path || ' ' || cctv.verify(recording_id) from cctv.export_clip('h264', '$begin', '$end')"), "$first ok",
+	'a name is used again when its file has gone');
+
 # A rollback takes the file along.
 my %before = map { $_ => 1 } glob("$media/*/*/*");
 $node->safe_psql('postgres', "begin; select cctv.export_clip('h264', '$begin', '$end'); savepoint s;"

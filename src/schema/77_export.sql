@@ -90,14 +90,21 @@ begin
 		raise exception 'there is no export "%" of camera %', path, camera
 			using errcode = 'protocol_violation';
 	end if;
-	insert into cctv.recordings (camera_id, kind, state, path, reason, started_at, ended_at, duration, frames, bytes, codec,
+	-- A row with this path has lost its file, or the name would have been taken.
+	insert into cctv.recordings as r (camera_id, kind, state, path, reason, started_at, ended_at, duration, frames, bytes, codec,
 			width, height, has_audio, sha256, gaps)
 		values (camera, kind, 'complete', path, 'manual', (made ->> 'started_at')::timestamptz,
 			greatest((made ->> 'ended_at')::timestamptz, (made ->> 'started_at')::timestamptz),
 			(made ->> 'duration_us')::bigint * interval '1 microsecond', (made ->> 'frames')::bigint, file.bytes,
 			made ->> 'codec', (made ->> 'width')::integer, (made ->> 'height')::integer, (made ->> 'has_audio')::boolean,
 			decode(made ->> 'sha256', 'hex'), made -> 'gaps')
-		returning recording_id into id;
+		on conflict on constraint recordings_path_key do update
+			set state = excluded.state, ended_at = excluded.ended_at, duration = excluded.duration, frames = excluded.frames,
+				bytes = excluded.bytes, codec = excluded.codec, width = excluded.width, height = excluded.height,
+				has_audio = excluded.has_audio, sha256 = excluded.sha256, gaps = excluded.gaps,
+				created_at = excluded.created_at, started_at = excluded.started_at
+			where r.camera_id = excluded.camera_id and r.kind = excluded.kind
+		returning recording_id into strict id;
 	return id;
 end
 $$;
