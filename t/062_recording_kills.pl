@@ -61,10 +61,10 @@ cmp_ok($hit_open, '>', 0, "$hit_open times while the database knew of an open fi
 wait_running($node, $_, within => 180) foreach sort keys %videos;
 wait_sql($node, "select count(*) = (select count(*) from cctv.cameras) from cctv.recordings where state = 'open'", 'all are recorded again',
 	within => 180);
-wait_sql($node, "select count(*) = 0 from cctv.recordings where kind = 'recording' and sha256 is null and started_at < now() - interval '20 s'"
-	  . ' and created_at < now() - interval \'20 s\'', 'every recording was closed, or mended by the next engine', within => 180);
+wait_sql($node, "select count(*) = 0 from cctv.recordings where state = 'open' and created_at < now() - interval '30 s'",
+	'every recording was closed, or mended by the next engine', within => 180);
 $node->safe_psql('postgres', "update cctv.cameras set record = 'off'");
-wait_sql($node, "select count(*) = 0 from cctv.recordings where state = 'open' or sha256 is null", 'none is open', within => 180);
+wait_sql($node, "select count(*) = 0 from cctv.recordings where state = 'open'", 'none is open', within => 180);
 $node->safe_psql('postgres', 'select cctv.maintain()');
 
 my @rows = @{ JSON::PP->new->decode(
@@ -73,17 +73,19 @@ my %known = map { $_->{path} => $_ } @rows;
 my @files = map { s{^\Q$media\E/}{}r } glob("$media/*/*/*");
 is_deeply([ sort @files ], [ sort keys %known ], scalar(@files) . ' files, each with a row, and every row with its file');
 my (@broken, @differ);
-my $frames = 0;
+my ($frames, $measured) = (0, 0);
 foreach my $path (sort @files)
 {
 	my ($count, $complaint) = ffprobe("$media/$path");
 	push @broken, "$path: $complaint" if $complaint ne '' || !$count;
 	my $row = $known{$path} || next;
 	$frames += $count || 0;
-	push @differ, "$path: frames $row->{frames}, $count in the file" if ($row->{frames} // -1) != ($count || 0);
+	# Closed in order just when the worker ended: it could only be measured.
+	$measured++ if !defined $row->{sum};
+	push @differ, "$path: frames $row->{frames}, $count in the file" if defined $row->{frames} && $row->{frames} != ($count || 0);
 	push @differ, "$path: $row->{state}" if $row->{state} ne 'complete';
 	push @differ, "$path: bytes" if $row->{bytes} != -s "$media/$path";
-	push @differ, "$path: checksum" if $row->{sum} ne Digest::SHA->new(256)->addfile("$media/$path", 'b')->hexdigest;
+	push @differ, "$path: checksum" if defined $row->{sum} && $row->{sum} ne Digest::SHA->new(256)->addfile("$media/$path", 'b')->hexdigest;
 }
 is_deeply(\@broken, [], 'every file plays without complaint');
 is_deeply(\@differ, [], "every row is what its file is ($frames frames)");
@@ -91,6 +93,7 @@ is(sql_value($node, "select coalesce(string_agg(a.path || ' ' || b.path, ', '), 
 	  . " where a.kind = 'recording' and b.kind = 'recording' and a.recording_id <> b.recording_id"
 	  . " and a.started_at < b.started_at and a.ended_at > b.started_at + interval '0.25 s'"), 'none', 'no two cover the same time');
 my $removed = () = log_since($node) =~ /is removed: no part of the recording is complete/g;
-note("$removed files without a complete part were removed, which the log says");
+note("$removed files without a complete part were removed, which the log says; $measured rows know no checksum");
+cmp_ok($measured, '<', @files / 4, 'nearly all rows know a checksum');
 
 finish();
