@@ -180,6 +180,23 @@ wait_refused($_, '::1', 'error') foreach @six;
 allow(q{'any'});
 wait_running($node, $_) foreach @six, qw(near mapped);
 
+#
+# A list that cannot be read: at a reload the last one stays, at a start it is none
+#
+allow(q{'127.0.0.1'});
+$node->safe_psql('postgres', 'alter system reset cctv.allowed_networks');
+$node->append_conf('postgresql.conf', "cctv.allowed_networks = '127.0.0.1/33'\n");
+$node->reload;
+ok(wait_until(sub { log_since($node) =~ /"127\.0\.0\.1\/33" has no mask of 0 to 32 bits/ }), 'a reload says what is wrong');
+is(sql_value($node, 'show cctv.allowed_networks'), '127.0.0.1', 'and leaves the last list');
+$node->restart;
+is(sql_value($node, 'show cctv.allowed_networks'), 'none', 'a start allows nobody');
+wait_refused('near', '127\.0\.0\.1', 'error');
+like(log_since($node), qr/engines may talk to no network until "cctv\.allowed_networks" is mended/, 'and says so');
+$node->append_conf('postgresql.conf', "cctv.allowed_networks = '127.0.0.0/8'\n");
+$node->reload;
+wait_running($node, 'near');
+
 kill('KILL', $redirector, $http_redirector, $misleader);
 waitpid($_, 0) foreach $redirector, $http_redirector, $misleader;
 finish();

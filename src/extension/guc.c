@@ -223,16 +223,35 @@ define_paths(void)
 							   "Directories and devices that cameras may read.",
 							   "Empty: network cameras only.", &source_paths, "", PGC_SIGHUP,
 							   GUC_LIST_INPUT, check_source_paths, NULL, NULL);
+}
 
+/*
+ * At a start a value that the check refuses leaves the default, which is every
+ * network: whoever wrote a list that cannot be read did not mean that.
+ */
+static void
+define_allowed_networks(void)
+{
+	const char *given = GetConfigOption("cctv.allowed_networks", true, false);
+
+	if (given != NULL)
+		given = pstrdup(given);
 	DefineCustomStringVariable("cctv.allowed_networks", "Networks that engines may talk to.",
 							   "In CIDR notation; \"any\" or \"none\".", &allowed_networks, "any",
 							   PGC_SIGHUP, GUC_LIST_INPUT, check_allowed_networks, NULL, NULL);
+	if (given == NULL || strcmp(given, allowed_networks) == 0)
+		return;
+	SetConfigOption("cctv.allowed_networks", "none", PGC_SIGHUP, PGC_S_DYNAMIC_DEFAULT);
+	ereport(WARNING, (errcode(ERRCODE_CONFIG_FILE_ERROR),
+					  errmsg("engines may talk to no network until \"cctv.allowed_networks\" is "
+							 "mended")));
 }
 
 void
 cctv_define_settings(void)
 {
 	define_paths();
+	define_allowed_networks();
 
 	DefineCustomStringVariable("cctv.databases", "Databases in which cameras run.", NULL,
 							   &databases, "", PGC_SIGHUP, GUC_LIST_INPUT, check_databases, NULL,
