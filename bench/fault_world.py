@@ -110,6 +110,13 @@ class World:
     def now(self):
         return self.value("select clock_timestamp()")
 
+    def now_or_none(self):
+        """The same; None while the server does not answer."""
+        try:
+            return self.now()
+        except Problem:
+            return None
+
     def configure(self, **settings):
         """ALTER SYSTEM and reload; None resets."""
         for name, value in settings.items():

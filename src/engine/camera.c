@@ -295,6 +295,7 @@ camera_start(CameraWorld *world, CameraPlan *plan)
 	camera->plan = camera_plan_ref(plan);
 	camera->wanted = camera_plan_ref(plan);
 	camera->state = CAMERA_STARTING;
+	camera->seen_at_us = clock_monotonic_us();
 	camera->fresh_session = true;
 	camera_stats_init(&camera->stats);
 	camera_idle_init(camera);
@@ -352,24 +353,32 @@ camera_stop(Camera *camera, bool announce)
 	event_queue_wake(camera->world->queue);
 }
 
-/* Processor time counts, not the clock: a thread that waits its turn is well. */
+/*
+ * Processor time counts, not the clock: a thread that waits its turn is well.  Of
+ * both the lesser is believed, so that no jump of either looks like work.
+ */
 bool
 camera_hangs(Camera *camera)
 {
+	int64_t now_us = clock_monotonic_us();
 	unsigned beats = camera->beats;
 	clockid_t clock;
 	struct timespec used;
 	int64_t cpu_us;
+	int64_t worked_us;
 
 	if (camera->done || pthread_getcpuclockid(camera->thread, &clock) != 0 ||
 		clock_gettime(clock, &used) != 0)
 		return false;
 	cpu_us = used.tv_sec * CLOCK_SECOND + used.tv_nsec / 1000;
-	if (beats == camera->seen_beats)
-		return cpu_us - camera->seen_cpu_us > CAMERA_HANG_US;
+	worked_us = cpu_us - camera->seen_cpu_us;
+	if (worked_us > now_us - camera->seen_at_us)
+		worked_us = now_us - camera->seen_at_us;
+	camera->stuck_us = beats == camera->seen_beats ? camera->stuck_us + worked_us : 0;
 	camera->seen_beats = beats;
+	camera->seen_at_us = now_us;
 	camera->seen_cpu_us = cpu_us;
-	return false;
+	return camera->stuck_us > CAMERA_HANG_US;
 }
 
 bool

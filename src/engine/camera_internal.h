@@ -52,9 +52,11 @@ struct Camera
 	/* Whoever reports: the thread of an unpaced file, else the control thread. */
 	CameraStats stats;
 
-	/* The control thread only: when it last saw the camera's thread get on. */
+	/* The control thread only: its last look at the camera's thread. */
 	unsigned seen_beats;
+	int64_t seen_at_us;	 /* monotonic */
 	int64_t seen_cpu_us; /* of that thread's processor time */
+	int64_t stuck_us;	 /* processor time since its last packet, as far as seen */
 
 	/* The camera's thread only. */
 	CameraPlan *plan;

@@ -36,11 +36,8 @@
 #include "utils/ps_status.h"
 #include "worker.h"
 
-/*
- * In a deadlock the worker gives way: it tries again, and a user would see an error.
- * So both are less than the time after which others look for one (1 s).
- */
-#define LOCK_TIMEOUT "900ms"
+#define LOCK_TIMEOUT "5s"
+/* It looks for a deadlock sooner than others do: it tries again, a user gets an error. */
 #define DEADLOCK_TIMEOUT "100ms"
 #define CHECK_INTERVAL_MS 1000		/* does the extension exist? */
 #define SECOND_LOOK_MS 200			/* is the database still claimed? */
