@@ -103,6 +103,15 @@ $node->safe_psql('postgres', "update cctv.cameras set idle_decode = 'full' where
 wait_sql($node, status('idle', "decoding = 'full' and fps_decoded > 10"), 'full: every frame is decoded');
 $node->safe_psql('postgres', "update cctv.cameras set idle_decode = 'keyframes' where name = 'idle'");
 wait_sql($node, status('idle', "decoding = 'keyframes'"), 'keyframes: they are enough');
+foreach my $edge (0.1, 0.2)
+{
+	my $points = "{{0,0},{$edge,0},{$edge,$edge},{0,$edge}}";
+	my $seen = sql_value($node, 'select max(updated_at) from cctv.camera_status');
+	$node->safe_psql('postgres', $edge < 0.2
+		? "select cctv.add_zone('idle', 'sky', '$points', 'mask')"
+		: "update cctv.zones set points = '$points' where name = 'sky'");
+	wait_sql($node, status('idle', "updated_at > '$seen' and state = 'running'"), "a mask of $edge is followed");
+}
 is(sql_value($node, $session), $before, 'the stream goes on meanwhile');
 
 # A stream of which the keyframes are too far apart.
