@@ -19,7 +19,7 @@ SCHEMA_PARTS = $(sort $(wildcard src/schema/*.sql))
 
 REGRESS = $(patsubst sql/%.sql,%,$(sort $(wildcard sql/*.sql)))
 REGRESS_OPTS = --load-extension=pg_cctv
-EXTRA_CLEAN = build/obj build/unit build/fuzz build/pg_cctv_engine
+EXTRA_CLEAN = build/obj build/unit build/fuzz build/libfuzzer build/pg_cctv_engine
 
 ENGINE = build/pg_cctv_engine
 
