@@ -161,7 +161,13 @@ create function cctv.camera_samples() returns setof cctv.sample
 	select 'cctv_alerts_total',
 		concat_ws(',', c.labels, cctv.metric_label('type', a.alert_type), cctv.metric_label('severity', a.severity)),
 		sum(a.alerts)
-	from cctv.v_alerts_hourly as a
+	from (
+			select h.camera_id, h.alert_type, h.severity, h.alerts
+			from cctv.alerts_hourly as h
+			union all
+			select n.camera_id, n.alert_type, n.severity, 1
+			from cctv.alerts as n
+			where n.seq > (select cctv.rolled_up())) as a
 		join camera as c using (camera_id)
 	group by c.labels, a.alert_type, a.severity
 $$;
