@@ -122,7 +122,7 @@ begin
 		select * from known where is_on
 		union all
 		select * from learned where is_on
-	), sight as materialized (
+	), concern as not materialized (
 		-- What concerns a rule, and is not over for it.
 		select r.rule_id, r.remembers, r.version, r.min_dwell, r.min_count, r.line, r.direction, r.cooldown,
 			p.camera_id, p.track_id, p.at, p.label, p.confidence, p.x, p.y, p.w, p.h, p.stationary,
@@ -136,20 +136,22 @@ begin
 				and (r.labels is null or p.label = any (r.labels)) and p.confidence >= r.min_confidence
 			left join unnest(memory.states) as s on s.rule_id = r.rule_id and s.track_id = p.track_id
 		where s.done is not true
-	), news as materialized (
+	), busy as materialized (
 		-- Whoever stays inside, or stays outside, gives nothing to do until the time
 		-- to dwell is over, and leaves nothing new to remember.
-		select *
+		select t.rule_id, t.track_id
 		from (
-			select s.*, s.line is null and s.min_count = 1 and case
-					when (s.earlier).entered_at is null then not bool_or(s.inside) over whole
-					else (s.earlier).left_at is null and bool_and(s.inside) over whole
-						and max(s.at) over whole - (s.earlier).entered_at < s.min_dwell
-				end as idle
-			from sight as s
-			window whole as (partition by s.rule_id, s.track_id order by s.at
-				rows between unbounded preceding and unbounded following)) as s
-		where not s.idle
+			select c.rule_id, c.camera_id, c.track_id, (c.earlier).entered_at, (c.earlier).left_at,
+				max(c.at) as last_at, bool_and(c.inside) as stays, bool_or(c.inside) as comes
+			from concern as c
+			group by c.rule_id, c.camera_id, c.track_id, (c.earlier).entered_at, (c.earlier).left_at) as t
+			join rule as r using (rule_id, camera_id)
+		where r.line is not null or r.min_count > 1 or case
+				when t.entered_at is null then t.comes
+				else not t.stays or t.left_at is not null or t.last_at - t.entered_at >= r.min_dwell
+			end
+	), sight as materialized (
+		select * from concern join busy using (rule_id, track_id)
 	), stay as materialized (
 		select s.*, (s.stay).holds as holds, (s.stay).entered_at as entered_at,
 			s.version is null or exists (
@@ -159,7 +161,7 @@ begin
 		from (
 			select s.*, cctv.stay_after(s.earlier, s.at, s.foot_x, s.foot_y, s.inside, s.min_dwell, s.line, s.direction)
 					over (partition by s.rule_id, s.track_id order by s.at) as stay
-			from news as s) as s
+			from sight as s) as s
 	), alone as materialized (
 		select distinct on (s.rule_id, s.track_id) s.*
 		from stay as s

@@ -1,15 +1,20 @@
 -- Alerts: which detections somebody should know about.
+--
+-- What is called for each alert is in PL/pgSQL: of a function in SQL that
+-- cannot be inlined, PostgreSQL plans the body anew in every statement.
 
 create function cctv.alert_type(label text) returns text
-	language sql immutable strict parallel safe
+	language plpgsql immutable strict parallel safe
 	set search_path = pg_catalog, pg_temp
 	as $$
-	select case
+begin
+	return case
 		when label in ('car', 'truck', 'bus', 'motorcycle', 'bicycle', 'van', 'boat', 'train') then 'vehicle'
 		when label in ('bird', 'cat', 'dog', 'horse', 'sheep', 'cow', 'bear', 'elephant', 'zebra',
 			'giraffe') then 'animal'
 		else label
-	end
+	end;
+end
 $$;
 comment on function cctv.alert_type(text) is 'Type of the alert that an object of this label raises: person, vehicle, animal, or the label';
 
@@ -38,22 +43,25 @@ comment on function cctv.alert_payload(cctv.alerts, text) is
 	'Payload of a notification on cctv_alert, one JSON object';
 
 create function cctv.duration_words(duration interval) returns text
-	language sql immutable strict parallel safe
+	language plpgsql immutable strict parallel safe
 	set search_path = pg_catalog, pg_temp
 	as $$
-	select case
+begin
+	return case
 		when duration < interval '2 minutes' then round(extract(epoch from duration)) || ' s'
 		when duration < interval '2 hours' then round(extract(epoch from duration) / 60) || ' min'
 		else round(extract(epoch from duration) / 3600) || ' h'
-	end
+	end;
+end
 $$;
 comment on function cctv.duration_words(interval) is 'A duration as people say it';
 
 create function cctv.describe_hit(hit cctv.hit, rule cctv.alert_rules, zone text, line text) returns text
-	language sql immutable
+	language plpgsql immutable
 	set search_path = pg_catalog, pg_temp
 	as $$
-	select left(concat_ws(' ',
+begin
+	return left(concat_ws(' ',
 		case rule.source
 			when 'camera_offline' then 'camera offline'
 			when 'camera_recovered' then 'camera back'
@@ -62,7 +70,8 @@ create function cctv.describe_hit(hit cctv.hit, rule cctv.alert_rules, zone text
 		hit.label,
 		'in ' || zone,
 		'across ' || line,
-		case rule.source when 'camera_recovered' then 'after ' else 'for ' end || cctv.duration_words(hit.stayed)), 1000)
+		case rule.source when 'camera_recovered' then 'after ' else 'for ' end || cctv.duration_words(hit.stayed)), 1000);
+end
 $$;
 comment on function cctv.describe_hit(cctv.hit, cctv.alert_rules, text, text) is 'An alert in words';
 
