@@ -177,6 +177,8 @@ like(error_of("select cctv.export_clip('h264', '2001-01-01', '2001-01-02')"),
 like(error_of("select cctv.export_clip('nobody', '2001-01-01', '2001-01-02')"), qr/42704: camera "nobody" does not exist/, 'no such camera');
 like(error_of("select cctv.export_clip(4711, '2001-01-01', '2001-01-02')"), qr/42704: camera 4711 does not exist/, 'no such number');
 like(error_of("select cctv.export_clip('h264', '$end', '$begin')"), qr/22023: an export needs a beginning and a later end/, 'backwards');
+like(error_of("begin read only; select cctv.export_clip('h264', '$begin', '$end')"), qr/25006: cannot execute an export of recordings in a read-only/,
+	'in a read-only transaction');
 like(error_of("select cctv.export_clip('h264', '-infinity', 'infinity')"), qr/22023/, 'without an end');
 like(error_of("select cctv.export_timelapse('h264', '$begin', '$end', every => '0 s')"), qr/22023: every must be/, 'no interval');
 like(error_of("select cctv.export_timelapse('h264', '$begin', '$end', fps => 0)"), qr/22023: fps must be/, 'no rate');

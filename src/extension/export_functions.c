@@ -18,6 +18,7 @@
 #include "media_dir.h"
 #include "miscadmin.h"
 #include "request.h"
+#include "tcop/utility.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/numeric.h"
@@ -287,6 +288,8 @@ cctv_export(PG_FUNCTION_ARGS)
 	Datum rows;
 	int64 segments = 0;
 
+	/* Before an engine works on it. */
+	PreventCommandIfReadOnly("an export of recordings");
 	for (int i = 0; i < 4; i++)
 	{
 		values[i] = PG_ARGISNULL(i) ? (Datum) 0 : PG_GETARG_DATUM(i);
