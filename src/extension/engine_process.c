@@ -14,6 +14,7 @@
 
 #include "clock.h"
 #include "compat.h"
+#include "engine_lines.h"
 #include "engine_process.h"
 #include "engine_socket.h"
 #include "guc.h"
@@ -74,8 +75,8 @@ cctv_engine_free(CctvEngine *engine)
 	pfree(engine);
 }
 
-static CctvEngineCamera *
-find_camera(CctvEngine *engine, int32 camera_id)
+CctvEngineCamera *
+cctv_engine_camera(CctvEngine *engine, int32 camera_id)
 {
 	for (int i = 0; i < engine->ncameras; i++)
 	{
@@ -132,7 +133,7 @@ assign_cameras(CctvEngine *engine, const int32 *cameras, int count)
 
 	for (int i = 0; i < count; i++)
 	{
-		CctvEngineCamera *camera = find_camera(engine, cameras[i]);
+		CctvEngineCamera *camera = cctv_engine_camera(engine, cameras[i]);
 
 		if (camera == NULL)
 		{
@@ -291,117 +292,10 @@ start(CctvEngine *engine, int64 now)
 						 (int) engine->child.pid)));
 }
 
-/* Not more than a bounded number of messages comes from an engine. */
-static bool
-may_log(CctvEngine *engine)
-{
-	int suppressed;
-
-	if (!cctv_rate_limit_allow(&engine->log_limit, cctv_now_ms(), &suppressed))
-		return false;
-	if (suppressed > 0)
-		ereport(LOG, (errmsg("pg_cctv suppressed %d messages about engine %d", suppressed,
-							 engine->number)));
-	return true;
-}
-
-/* Say what is wrong with a line, and go on. */
-static void
-refuse_line(CctvEngine *engine, const char *problem, const char *data, int length)
-{
-	engine->refused_lines++;
-	if (may_log(engine))
-		ereport(WARNING,
-				(errcode(ERRCODE_PROTOCOL_VIOLATION),
-				 errmsg("pg_cctv refused a line of engine %d: %s", engine->number, problem),
-				 data != NULL ? errdetail("Line: %s", cctv_printable(data, length)) : 0));
-}
-
-/* A log line of the engine becomes one of the server's. */
-static void
-log_line(CctvEngine *engine, const CctvEventLine *line)
-{
-	char *level = cctv_event_line_text(line, "level");
-	char *message = cctv_event_line_text(line, "message");
-	int elevel = LOG;
-
-	if (strcmp(level, "error") == 0 || strcmp(level, "warning") == 0)
-		elevel = WARNING;
-	else if (strcmp(level, "debug") == 0)
-		elevel = DEBUG1;
-	if (!may_log(engine))
-		return;
-	if (line->camera_id != 0)
-		ereport(elevel, (errmsg("camera %d: %s", line->camera_id, message)));
-	else
-		ereport(elevel, (errmsg("engine %d: %s", engine->number, message)));
-}
-
-static void
-note_heartbeat(CctvEngine *engine, const CctvEventLine *line)
-{
-	engine->queued = cctv_event_line_count(line, "queued");
-	engine->waiting = cctv_event_line_count(line, "waiting");
-}
-
-static void
-take_line(CctvEngine *engine, const char *data, int length)
-{
-	CctvEventLine line;
-	CctvEngineCamera *camera = NULL;
-	const char *problem;
-
-	engine->lines++;
-	engine->silence_ms = 0;
-	if (data == NULL)
-	{
-		refuse_line(engine, "too long", NULL, 0);
-		return;
-	}
-	problem = cctv_event_line_check(data, length, &line);
-	if (problem == NULL && line.camera_id != 0)
-	{
-		camera = find_camera(engine, line.camera_id);
-		if (camera == NULL)
-			problem = "its camera is not assigned to this engine";
-	}
-	if (problem != NULL)
-	{
-		refuse_line(engine, problem, data, length);
-		return;
-	}
-
-	if (line.type == CCTV_LOG)
-		log_line(engine, &line);
-	else if (line.type == CCTV_STATS && line.camera_id == 0)
-		note_heartbeat(engine, &line);
-	else if (camera != NULL && (camera->served || line.type == CCTV_RECORDING))
-		cctv_ingest_line(engine->number, &line);
-	/*
-	 * Else the last words of a camera that left it: of those only the end of its
-	 * recording matters still.
-	 */
-}
-
-/* Thousands of lines may come at once: what one leaves in memory goes with it. */
-static void
-handle_line(void *arg, const char *data, int length)
-{
-	static MemoryContext scratch = NULL;
-	MemoryContext caller = CurrentMemoryContext;
-
-	if (scratch == NULL)
-		scratch = AllocSetContextCreate(TopMemoryContext, "pg_cctv line", ALLOCSET_DEFAULT_SIZES);
-	MemoryContextSwitchTo(scratch);
-	take_line(arg, data, length);
-	MemoryContextSwitchTo(caller);
-	MemoryContextReset(scratch);
-}
-
 void
 cctv_engine_read(CctvEngine *engine)
 {
-	if (cctv_channel_read(&engine->channel, handle_line, engine) != CCTV_READ_END)
+	if (cctv_channel_read(&engine->channel, cctv_engine_take_line, engine) != CCTV_READ_END)
 		return;
 
 	/* It is ending, most likely: let it, so that its status tells the truth. */
@@ -413,7 +307,7 @@ cctv_engine_read(CctvEngine *engine)
 static void
 note_crash(CctvEngine *engine, int32 camera_id)
 {
-	CctvEngineCamera *camera = find_camera(engine, camera_id);
+	CctvEngineCamera *camera = cctv_engine_camera(engine, camera_id);
 
 	if (camera == NULL || !camera->assigned)
 		return;
@@ -462,7 +356,7 @@ note_end(CctvEngine *engine, int status, int64 now)
 	{
 		/* The note was written by a process that may have been hostile. */
 		camera_id = cctv_child_blames(&engine->child);
-		if (find_camera(engine, camera_id) == NULL)
+		if (cctv_engine_camera(engine, camera_id) == NULL)
 			camera_id = 0;
 		report_failure(engine, camera_id);
 		if (now - engine->started_at >= HEALTHY_AFTER_MS)
@@ -490,7 +384,7 @@ reap(CctvEngine *engine, int64 now)
 
 	for (int i = 0; i < MAX_FINAL_READS; i++)
 	{
-		if (cctv_channel_read(&engine->channel, handle_line, engine) != CCTV_READ_SOME)
+		if (cctv_channel_read(&engine->channel, cctv_engine_take_line, engine) != CCTV_READ_SOME)
 			break;
 	}
 	note_end(engine, status, now);

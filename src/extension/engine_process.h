@@ -69,6 +69,9 @@ extern void cctv_engine_free(CctvEngine *engine); /* down only */
 extern void cctv_engine_assign(CctvEngine *engine, const int32 *cameras, int count,
 							   const char *document);
 
+/* NULL: it has, and had, no such camera. */
+extern CctvEngineCamera *cctv_engine_camera(CctvEngine *engine, int32 camera_id);
+
 /* End the process, if one runs, because it is no longer wanted or must start anew. */
 extern void cctv_engine_end(CctvEngine *engine, const char *reason);
 
