@@ -20,7 +20,7 @@ sub sound
 {
 	my ($path) = @_;
 	my $out = '';
-	IPC::Run::run([ qw(ffprobe -v error -select_streams a:0 -show_entries packet=pts_time,duration_time), '-of', 'csv=p=0', "$media/$path" ],
+	IPC::Run::run([ qw(ffprobe -v error -select_streams a:0 -show_entries), 'packet=pts_time,duration_time', '-of', 'csv=p=0', "$media/$path" ],
 		'<', \undef, '>', \$out);
 	return map { [ (split /,/)[ 0, 1 ] ] } grep { /^[\d.-]+,[\d.]/ } split /\n/, $out;
 }
