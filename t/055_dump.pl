@@ -32,8 +32,9 @@ select cctv.add_zone('yesterday', 'fence', '{{0.5,0},{0.5,1}}', 'line', 'any');
 select cctv.add_rule('at the door', 'lobby', 'loitering', zone => 'door', min_dwell => '1 s');
 select cctv.add_rule('over the fence', 'yesterday', 'line_crossing', line => 'fence');
 select cctv.add_rule('anybody', severity => 'critical', cooldown => '10 s');
-select cctv.schedule('lobby', 'record', 'mon-fri', '00:00', '24:00', 'Europe/Berlin');
-select cctv.schedule('yesterday', 'run', 'daily', '0 0 * * *', '0 12 * * *');
+select cctv.schedule('lobby', 'record', 'daily', '00:00', '24:00', 'Europe/Berlin');
+select cctv.schedule('yesterday', 'run', 'daily', to_char(t - interval '6 hours', '"0 "HH24" * * *"'),
+	to_char(t + interval '6 hours', '"0 "HH24" * * *"'), 'UTC') from (select now() at time zone 'UTC') as n (t);
 select cctv.grant_camera('lobby', 'guard', 'view');
 select cctv.create_consumer('pager');
 select cctv.start('yesterday'), cctv.start('lobby');
