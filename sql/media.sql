@@ -253,7 +253,7 @@ insert into cctv.sessions (session, camera_id) values ('000000000000000000000000
 update cctv.recordings set state = 'open', created_at = now() - interval '2 minutes', session = '00000000000000000000000000000001'
 where recording_id = -8;
 select cctv.settle_recordings(100);
-select recording_id, state, bytes, ended_at > started_at as has_end from cctv.recordings where recording_id in (-5, -6, -7, -8) order by 1 desc;
+select recording_id, state, bytes, ended_at > started_at as has_end, cctv.verify(recording_id) from cctv.recordings where recording_id in (-5, -6, -7, -8) order by 1 desc;
 update cctv.sessions set ended_at = now() - interval '2 minutes' where session = '00000000000000000000000000000001';
 select cctv.settle_recordings(100);
 select recording_id, state from cctv.recordings where recording_id in (-7, -8) order by 1 desc;

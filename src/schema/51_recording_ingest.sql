@@ -36,7 +36,8 @@ comment on function cctv.store_pictures(cctv.event_line[]) is 'Stores pictures t
 
 -- Recordings that were opened, closed, or found and mended after an engine was
 -- killed.  The news of a file's end says all that the news of its beginning said,
--- so that may be missing.  What was closed in order stays as it was.
+-- so that may be missing.  What is closed is not opened again; what is mended after
+-- all is not what it was.
 create function cctv.store_segments(lines cctv.event_line[]) returns void
 	language plpgsql
 	set search_path = pg_catalog, pg_temp
@@ -63,7 +64,8 @@ begin
 					ended_at = excluded.ended_at, frames = excluded.frames, bytes = excluded.bytes,
 					codec = excluded.codec, width = excluded.width, height = excluded.height,
 					has_audio = excluded.has_audio, sha256 = excluded.sha256, session = excluded.session
-				where r.camera_id = excluded.camera_id and r.kind = 'recording' and r.sha256 is null
+				where r.camera_id = excluded.camera_id and r.kind = 'recording'
+					and (r.sha256 is null or r.sha256 <> excluded.sha256)
 			returning r.camera_id, r.state, r.bytes
 	)
 	update cctv.camera_status as s set recorded_bytes = s.recorded_bytes + ended.bytes

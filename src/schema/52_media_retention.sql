@@ -358,6 +358,7 @@ begin
 	update cctv.recordings as r
 		set state = case when f.bytes is null then 'missing' else 'complete' end,
 			bytes = f.bytes,
+			sha256 = case when f.bytes is not null then coalesce(r.sha256, cctv.media_sha256(r.recording_id)) end,
 			ended_at = case when f.bytes is not null then coalesce(
 				-- Footage runs by its own clock: it took as long as it took to write.
 				greatest(r.started_at, case when c.file_start is null then f.modified_at
@@ -547,10 +548,15 @@ begin
 	begin
 		perform cctv.remove_files(batch);
 		perform cctv.measure_media();
-		perform cctv.settle_recordings(batch);
 		perform cctv.check_files(batch);
 	exception when lock_not_available or deadlock_detected then
 		raise debug 'files are looked after later: %', sqlerrm;
+	end;
+	begin
+		-- Each file is read whole.
+		perform cctv.settle_recordings(16);
+	exception when lock_not_available or deadlock_detected or io_error then
+		raise debug 'recordings are completed later: %', sqlerrm;
 	end;
 	begin
 		perform cctv.find_files(20);
