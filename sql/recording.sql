@@ -121,7 +121,7 @@ select cctv.ingest(jsonb_build_array(pg_temp.line(-2, 'b', 3, '2026-03-01 12:02:
 select camera, state, path from pg_temp.r where camera = 'yard';
 rollback to removed;
 -- What a killed engine left is mended by the next, whether its beginning was told
--- or not; what was completed in order stays.
+-- or not; what was completed stays.
 savepoint found;
 select cctv.ingest(jsonb_build_array(
 	pg_temp.line(-2, 'b', 3, '2026-03-01 12:03:00Z',
@@ -133,6 +133,12 @@ select cctv.ingest(jsonb_build_array(
 	pg_temp.line(-2, 'b2', 3, '2026-03-01 12:05:00Z',
 		pg_temp.closed('-2/2026-03-01/120100.000Z-motion.mp4', '2026-03-01 12:01:00Z', 'motion', '2026-03-01 12:01:05Z') || '{"action": "found"}'))) as announced;
 select camera, state, path, ended_at, has_sha256 from pg_temp.r where camera = 'yard';
+-- A file that was mended after its row had been completed is another.
+select cctv.ingest(jsonb_build_array(
+	pg_temp.line(-2, 'b2', 4, '2026-03-01 12:05:00Z',
+		pg_temp.closed('-2/2026-03-01/120300.000Z-motion.mp4', '2026-03-01 12:03:00Z', 'motion', '2026-03-01 12:03:08Z')
+			|| jsonb_build_object('action', 'found', 'sha256', repeat('ab', 32))))) as announced;
+select state, ended_at, has_sha256 from pg_temp.r where path like '%/120300%';
 rollback to found;
 -- People hear of what is recorded always, not of motion.
 select * from pg_temp.n;
