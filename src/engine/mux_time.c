@@ -36,6 +36,20 @@ mux_time_init(MuxTime *time, const PacketStreams *streams)
 	}
 }
 
+void
+mux_time_restart(MuxTime *time)
+{
+	MuxTime known = *time;
+
+	memset(time, 0, sizeof(*time));
+	for (int kind = 0; kind < PACKET_KINDS; kind++)
+	{
+		time->tracks[kind].step = known.tracks[kind].step;
+		time->tracks[kind].delay = known.tracks[kind].delay;
+		time->tracks[kind].dts_wrong = known.tracks[kind].dts_wrong;
+	}
+}
+
 /* Microseconds; a stamp beyond any reason (36,000 years) counts as missing. */
 static int64_t
 to_us(int64_t stamp, AVRational time_base)
@@ -56,7 +70,7 @@ static int64_t
 place_pts(MuxTime *time, MuxTrackTime *track, int64_t raw, int64_t at_us, bool *broken)
 {
 	int64_t passed = at_us - track->last_at;
-	int64_t forward = passed > 0 ? passed : track->step;
+	int64_t forward = passed >= MUX_TIME_TICK_US ? passed : track->step;
 
 	if (!track->begun)
 	{
@@ -122,7 +136,7 @@ place_dts(MuxTrackTime *track, int64_t raw_dts, int64_t pts)
 	int missing;
 
 	remember_pts(track, pts);
-	if (raw_dts != AV_NOPTS_VALUE)
+	if (raw_dts != AV_NOPTS_VALUE && !track->dts_wrong)
 	{
 		int64_t dts = raw_dts + track->offset;
 
@@ -169,13 +183,21 @@ mux_time_apply(MuxTime *time, PacketKind kind, AVPacket *packet, AVRational time
 	if (broken)
 		forget_order(track);
 	dts = place_dts(track, raw_dts, pts);
-	if (track->begun && dts <= track->last_dts)
-		dts = track->last_dts + 1;
+	if (track->begun && dts < track->last_dts + MUX_TIME_TICK_US)
+		dts = track->last_dts + MUX_TIME_TICK_US;
 	if (pts < dts)
 	{
-		/* Deeper reordering than announced: leave more room from here on. */
-		if (kind == PACKET_VIDEO && !broken && track->delay < MUX_TIME_MAX_DELAY)
-			track->delay++;
+		/*
+		 * Deeper reordering than announced: leave more room from here on.  The dts
+		 * that come are of one who does not know of it either, as libavformat with
+		 * HEVC over RTSP: they would take the room away again.
+		 */
+		if (kind == PACKET_VIDEO && !broken)
+		{
+			track->dts_wrong = true;
+			if (track->delay < MUX_TIME_MAX_DELAY)
+				track->delay++;
+		}
 		pts = dts;
 	}
 	if (duration == 0 && track->begun && dts - track->last_dts < MAX_STEP_US)

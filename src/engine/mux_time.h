@@ -20,6 +20,12 @@
 /* The deepest reordering that H.264 and HEVC allow. */
 #define MUX_TIME_MAX_DELAY 16
 
+/*
+ * The least distance between two packets of a stream, in microseconds: more than a
+ * tick of 90 kHz or 8 kHz.  Muxers refuse packets whose dts are the same tick.
+ */
+#define MUX_TIME_TICK_US 126
+
 typedef struct MuxTrackTime
 {
 	bool begun;
@@ -30,6 +36,7 @@ typedef struct MuxTrackTime
 	int64_t offset;							/* line - raw */
 	int64_t step;							/* the usual distance between packets */
 	int delay;								/* packets by which decoding runs ahead of display */
+	bool dts_wrong;							/* the dts that come contradict the pts */
 	int64_t newest[MUX_TIME_MAX_DELAY + 1]; /* the highest pts, ascending */
 	int nnewest;
 } MuxTrackTime;
@@ -44,6 +51,9 @@ typedef struct MuxTime
 
 /* streams give the expected reordering and rate; not kept. */
 extern void mux_time_init(MuxTime *time, const PacketStreams *streams);
+
+/* Begin a new line for the same streams, whose reordering is known by now. */
+extern void mux_time_restart(MuxTime *time);
 
 /*
  * Put the stamps of a packet (in time_base) on the line: its pts, dts and

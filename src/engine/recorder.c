@@ -326,7 +326,10 @@ open_tracks(Recorder *recorder, PacketStreams *streams)
 	}
 	recorder->last_audio = AV_NOPTS_VALUE;
 	recorder->cut_due = false;
-	mux_time_init(&recorder->time, streams);
+	if (same)
+		mux_time_restart(&recorder->time);
+	else
+		mux_time_init(&recorder->time, streams);
 	if (!video_header_supports(video->codec_id))
 	{
 		char message[128];

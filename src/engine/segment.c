@@ -16,6 +16,7 @@
 
 #include "ffmpeg_compat.h"
 #include "log.h"
+#include "mux_time.h"
 
 #define FRAGMENT_US "500000"
 /* Streams of keyframes only would get a fragment for each. */
@@ -261,8 +262,8 @@ segment_write(Segment *segment, PacketKind kind, AVPacket *packet)
 		return 0;
 	}
 	packet->dts -= segment->origin;
-	if (packet->dts <= track->last_dts)
-		packet->dts = track->last_dts + 1;
+	if (track->last_dts != INT64_MIN && packet->dts < track->last_dts + MUX_TIME_TICK_US)
+		packet->dts = track->last_dts + MUX_TIME_TICK_US;
 	packet->pts = packet->dts + lead;
 	if (packet->dts < 0)
 	{
