@@ -46,16 +46,20 @@ use_fetched_runtime(void **state)
 	return 0;
 }
 
-/* The frame of a video at so many seconds (of a picture, 0); the caller frees it. */
-static inline AVFrame *
-video_frame(const char *path, double seconds)
+/* Takes a frame and its time; returns whether there shall be more. */
+typedef bool (*FrameFunction)(AVFrame *frame, double seconds, void *context);
+
+/* Hand each frame of a video to a function until it wants no more. */
+static inline void
+each_frame(const char *path, FrameFunction function, void *context)
 {
 	AVFormatContext *input = NULL;
 	AVPacket *packet = av_packet_alloc();
 	AVFrame *frame = av_frame_alloc();
 	const AVCodec *codec = NULL;
 	AVCodecContext *decoder;
-	bool found = false;
+	bool more = true;
+	bool last = false;
 	int index;
 
 	assert_int_equal(avformat_open_input(&input, path, NULL, NULL), 0);
@@ -66,25 +70,51 @@ video_frame(const char *path, double seconds)
 	avcodec_parameters_to_context(decoder, input->streams[index]->codecpar);
 	decoder->thread_count = 1;
 	assert_int_equal(avcodec_open2(decoder, codec, NULL), 0);
-	while (!found && av_read_frame(input, packet) >= 0)
+	while (more && !last)
 	{
-		if (packet->stream_index == index)
-			avcodec_send_packet(decoder, packet);
+		last = av_read_frame(input, packet) < 0;
+		if (last || packet->stream_index == index)
+			avcodec_send_packet(decoder, last ? NULL : packet);
 		av_packet_unref(packet);
-		while (!found && avcodec_receive_frame(decoder, frame) >= 0)
-			found =
-				frame->best_effort_timestamp * av_q2d(input->streams[index]->time_base) >= seconds;
+		while (more && avcodec_receive_frame(decoder, frame) >= 0)
+			more = function(frame,
+							frame->best_effort_timestamp * av_q2d(input->streams[index]->time_base),
+							context);
 	}
-	if (!found)
-	{
-		avcodec_send_packet(decoder, NULL);
-		found = avcodec_receive_frame(decoder, frame) >= 0;
-	}
-	assert_true(found);
+	av_frame_free(&frame);
 	av_packet_free(&packet);
 	avcodec_free_context(&decoder);
 	avformat_close_input(&input);
-	return frame;
+}
+
+typedef struct FrameWanted
+{
+	double seconds;
+	AVFrame *frame; /* the newest so far */
+} FrameWanted;
+
+static inline bool
+is_wanted(AVFrame *frame, double seconds, void *context)
+{
+	FrameWanted *wanted = context;
+
+	av_frame_free(&wanted->frame);
+	wanted->frame = av_frame_clone(frame);
+	return seconds < wanted->seconds;
+}
+
+/*
+ * The frame of a video at so many seconds (of a picture, 0), or its last; the
+ * caller frees it.
+ */
+static inline AVFrame *
+video_frame(const char *path, double seconds)
+{
+	FrameWanted wanted = {.seconds = seconds};
+
+	each_frame(path, is_wanted, &wanted);
+	assert_non_null(wanted.frame);
+	return wanted.frame;
 }
 
 /* A grey frame in which a picture lies at even pixels, scaled; the caller frees it. */

@@ -14,16 +14,14 @@
 #include <string.h>
 #include <unistd.h>
 #include <cmocka.h>
-#include <libavcodec/avcodec.h>
-#include <libavformat/avformat.h>
 
 #include "detector.h"
+#include "real_media.h"
 #include "tracker.h"
 
 #define MODEL "models/efficientdet-lite1.onnx"
 #define MODEL_INT8 "models/efficientdet-lite1-int8.onnx"
 #define FACES "models/ultraface.onnx"
-#define RUNTIME "build/deps/onnxruntime/lib/libonnxruntime.so.1"
 #define NFRAMES 6
 #define PERSON 0
 
@@ -33,65 +31,8 @@ static const char *const FACE[] = {"face"};
 
 static AVFrame *frames[NFRAMES]; /* one every ten seconds */
 
-static const char *
-media(void)
-{
-	const char *path = getenv("PG_CCTV_MEDIA");
-
-	return path != NULL ? path : "build/media/vtest.mp4";
-}
-
-/* Skip the running test, saying why, when something is missing. */
-static void
-need(const char *path)
-{
-	if (access(path, R_OK) != 0)
-	{
-		print_message("# SKIP: there is no %s; scripts/setup fetches it\n", path);
-		skip();
-	}
-}
-
-/* Hand each frame of the video to a function until it returns false. */
-typedef bool (*FrameFunction)(const AVFrame *frame, double seconds, void *context);
-
-static void
-decode_video(FrameFunction function, void *context)
-{
-	AVFormatContext *input = NULL;
-	AVPacket *packet = av_packet_alloc();
-	AVFrame *frame = av_frame_alloc();
-	const AVCodec *codec = NULL;
-	AVCodecContext *decoder;
-	bool more = true;
-	int index;
-
-	assert_int_equal(avformat_open_input(&input, media(), NULL, NULL), 0);
-	assert_true(avformat_find_stream_info(input, NULL) >= 0);
-	index = av_find_best_stream(input, AVMEDIA_TYPE_VIDEO, -1, -1, &codec, 0);
-	assert_true(index >= 0);
-	decoder = avcodec_alloc_context3(codec);
-	avcodec_parameters_to_context(decoder, input->streams[index]->codecpar);
-	decoder->thread_count = 1;
-	assert_int_equal(avcodec_open2(decoder, codec, NULL), 0);
-	while (more && av_read_frame(input, packet) >= 0)
-	{
-		if (packet->stream_index == index)
-			avcodec_send_packet(decoder, packet);
-		av_packet_unref(packet);
-		while (more && avcodec_receive_frame(decoder, frame) >= 0)
-			more = function(frame,
-							frame->best_effort_timestamp * av_q2d(input->streams[index]->time_base),
-							context);
-	}
-	av_frame_free(&frame);
-	av_packet_free(&packet);
-	avcodec_free_context(&decoder);
-	avformat_close_input(&input);
-}
-
 static bool
-keep_frame(const AVFrame *frame, double seconds, void *context)
+keep_frame(AVFrame *frame, double seconds, void *context)
 {
 	int *kept = context;
 
@@ -107,9 +48,9 @@ load_frames(void **state)
 
 	if (access(RUNTIME, R_OK) == 0)
 		setenv("PG_CCTV_ORT", RUNTIME, 0);
-	if (access(media(), R_OK) != 0)
+	if (access(media_path_of_video(), R_OK) != 0)
 		return 0;
-	decode_video(keep_frame, &kept);
+	each_frame(media_path_of_video(), keep_frame, &kept);
 	return kept == NFRAMES ? 0 : -1;
 }
 
@@ -219,8 +160,8 @@ finds_people(void **state)
 	Detector *detector;
 	int persons = 0;
 
-	need(media());
-	need(MODEL);
+	need_file(media_path_of_video());
+	need_file(MODEL);
 	workspace = workspace_create();
 	detector = open_model(&spec);
 	assert_string_equal(detector_name(detector), "objects");
@@ -263,9 +204,9 @@ onnxruntime_and_opencv_agree(void **state)
 	int total;
 	int matched;
 
-	need(media());
-	need(MODEL);
-	need(getenv("PG_CCTV_ORT") != NULL ? getenv("PG_CCTV_ORT") : RUNTIME);
+	need_file(media_path_of_video());
+	need_file(MODEL);
+	need_file(getenv("PG_CCTV_ORT") != NULL ? getenv("PG_CCTV_ORT") : RUNTIME);
 	compare_detectors(&onnx, &opencv, 0.9f, 0.02f, &total, &matched);
 	assert_true(total >= 48);
 	assert_int_equal(matched, total);
@@ -280,9 +221,9 @@ int8_and_float_agree(void **state)
 	int total;
 	int matched;
 
-	need(media());
-	need(MODEL_INT8);
-	need(getenv("PG_CCTV_ORT") != NULL ? getenv("PG_CCTV_ORT") : RUNTIME);
+	need_file(media_path_of_video());
+	need_file(MODEL_INT8);
+	need_file(getenv("PG_CCTV_ORT") != NULL ? getenv("PG_CCTV_ORT") : RUNTIME);
 	detector = open_model(&fast);
 	if (strstr(detector_runtime(detector), "int8") == NULL)
 	{
@@ -310,8 +251,8 @@ regions_agree_with_the_whole(void **state)
 	int total = 0;
 	int matched = 0;
 
-	need(media());
-	need(MODEL);
+	need_file(media_path_of_video());
+	need_file(MODEL);
 	workspace = workspace_create();
 	detector = open_model(&spec);
 	for (int i = 0; i < NFRAMES; i++)
@@ -366,8 +307,8 @@ threads_agree(void **state)
 	static Runner runners[4];
 	const char *runtimes[] = {"auto", "opencv"};
 
-	need(media());
-	need(MODEL);
+	need_file(media_path_of_video());
+	need_file(MODEL);
 	for (int r = 0; r < 2; r++)
 	{
 		ModelSpec spec = objects_model(runtimes[r], false);
@@ -417,7 +358,7 @@ typedef struct Follow
 } Follow;
 
 static bool
-follow_frame(const AVFrame *frame, double seconds, void *context)
+follow_frame(AVFrame *frame, double seconds, void *context)
 {
 	Follow *follow = context;
 	TrackerInput inputs[DETECTOR_MAX_OBJECTS];
@@ -463,13 +404,13 @@ a_person_has_one_track(void **state)
 	TrackerSettings settings;
 	Follow follow = {0};
 
-	need(media());
-	need(MODEL);
+	need_file(media_path_of_video());
+	need_file(MODEL);
 	tracker_default_settings(&settings);
 	follow.detector = open_model(&spec);
 	follow.workspace = workspace_create();
 	follow.tracker = tracker_create(&settings);
-	decode_video(follow_frame, &follow);
+	each_frame(media_path_of_video(), follow_frame, &follow);
 	print_message("# %d tracks of persons, the longest of %.1f s, %.1f persons a frame\n",
 				  follow.persons, follow.longest_us / 1e6, (double) follow.seen / follow.looks);
 	assert_in_range(follow.looks, 390, 400);
@@ -489,7 +430,7 @@ without_onnxruntime_opencv_takes_over(void **state)
 	char error[300] = "";
 	Detector *detector;
 
-	need(MODEL);
+	need_file(MODEL);
 	saved = saved != NULL ? strdup(saved) : NULL;
 	setenv("PG_CCTV_ORT", "/nonexistent.so", 1);
 	detector = open_model(&spec);
@@ -522,7 +463,7 @@ faces_load_in_both(void **state)
 					  .nms_iou = 0.3f};
 	const char *runtimes[] = {"auto", "opencv"};
 
-	need(FACES);
+	need_file(FACES);
 	for (int i = 0; i < 2; i++)
 	{
 		Detector *detector;
@@ -563,8 +504,8 @@ what_does_not_fit_is_refused(void **state)
 	spec.nlabels = 0;
 	assert_refused(&spec, "0 labels");
 
-	need(MODEL);
-	need(FACES);
+	need_file(MODEL);
+	need_file(FACES);
 	for (int i = 0; i < 2; i++)
 	{
 		spec = objects_model(runtimes[i], true);
