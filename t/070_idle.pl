@@ -3,6 +3,7 @@
 use strict;
 use warnings;
 use lib 't/lib';
+use Time::HiRes qw(time);
 use Test::More;
 use CctvTest;
 use CameraServers;
@@ -59,7 +60,22 @@ wait_sql($node, status('idle', "now() - last_frame_at < interval '3 seconds' and
 my $first = sql_value($node, 'select max(wakes) from cctv.camera_status');
 wait_sql($node, status('idle', "decoding = 'keyframes'"), 'it is calm again');
 my $calm = sql_value($node, 'select now()');
-wait_sql($node, status('idle', "wakes > $first"), 'people come again');
+
+# By how much the newest detection of a camera is older than that of the other, seconds.
+sub behind
+{
+	my ($camera, $other) = @_;
+	return sql_value($node, <<"SQL");
+select extract(epoch from max(at) filter (where name = '$other') - max(at) filter (where name = '$camera'))
+from cctv.detections join cctv.cameras using (camera_id)
+where at > '$calm' and name in ('$camera', '$other')
+SQL
+}
+ok(wait_until(sub { behind('idle', 'full') ne '' }), 'people come again, and both cameras see them');
+my $seen_at = time;
+ok(wait_until(sub { behind('idle', 'full') <= 0.5 }, 10), 'the camera that slept is as live as the other');
+cmp_ok(time - $seen_at, '<', 1, sprintf('within a second of the first it sees: %.2f s', time - $seen_at));
+wait_sql($node, status('idle', "wakes > $first"), 'that is told');
 wait_sql($node, status('idle', "decoding = 'keyframes'"), 'and go');
 wait_sql(
 	$node,

@@ -3,7 +3,8 @@
 -- Recordings that cover some of a stretch of time.  One is not longer than the
 -- greatest cctv.segment_duration, an hour, and some seconds until a keyframe.
 -- How far one goes that is being written is not known; its last seconds are not
--- in the file yet.
+-- in the file yet.  One that was left open, as by a restart, ends where the next
+-- one begins, or before.
 create function cctv.export_segments(camera integer, from_at timestamptz, upto timestamptz) returns text
 	language sql stable
 	set search_path = pg_catalog, pg_temp
@@ -11,13 +12,15 @@ create function cctv.export_segments(camera integer, from_at timestamptz, upto t
 	select string_agg(format(e'%s %s %s\n', (extract(epoch from r.started_at) * 1000000)::bigint,
 		(extract(epoch from r.until) * 1000000)::bigint, r.path), '' order by r.started_at, r.recording_id)
 	from (
-		select o.*, coalesce(o.ended_at, case when c.file_start is null
+		select o.*, coalesce(o.ended_at, case when c.file_start is null and o.next_at is null
 			then greatest(o.started_at, least(upto, clock_timestamp() - interval '2 seconds')) else o.started_at end) as until
-		from cctv.recordings as o
-			join cctv.cameras as c using (camera_id)
-		where o.camera_id = camera and o.kind = 'recording'
-			and o.started_at < upto and o.started_at > from_at - interval '62 minutes') as r
-	where r.until > from_at or r.state = 'open'
+		from (
+			select *, lead(started_at) over (order by started_at, recording_id) as next_at
+			from cctv.recordings
+			where camera_id = camera and kind = 'recording'
+				and started_at < upto and started_at > from_at - interval '62 minutes') as o
+			join cctv.cameras as c using (camera_id)) as r
+	where r.until > from_at or (r.state = 'open' and (r.next_at > from_at) is not false)
 $$;
 comment on function cctv.export_segments(integer, timestamptz, timestamptz) is
 	'Recordings of a camera between two times, a line for each, as an engine is told of them; null: none';
