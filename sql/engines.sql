@@ -135,5 +135,10 @@ select * from pg_temp.placed;
 select item, ok, message from cctv.health() where item ~ 'camera "camera [1-9]"' order by item limit 1;
 select cctv.ingest('[{"type": "engine", "engine": 1, "pid": 4713, "rss": 104857600, "cpu_ms": 1234, "restarts": 2}]');
 select item, ok, message from cctv.health() where item ~ '^engine';
+-- An engine that is not needed any more is not missed; the newest figures count.
+select cctv.ingest('[{"type": "engine", "engine": 1, "pid": 4713, "restarts": 2}, {"type": "engine", "engine": 1, "gone": true}]');
+select item, ok, message from cctv.health() where item ~ '^engine';
+select cctv.ingest('[{"type": "engine", "engine": 1, "gone": true}, {"type": "engine", "engine": 1, "pid": 4714, "restarts": 0}]');
+select engine, pid from cctv.engine_status;
 
 rollback;

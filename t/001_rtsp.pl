@@ -106,6 +106,8 @@ $took = wait_state($node, 'lobby', 'stopped', 'a stopped camera is stopped', wit
 cmp_ok($took, '<', 1, 'within 1 s of the commit');
 wait_sql($node, 'select count(*) = 0 from cctv.tracks where ended_at is null', 'its tracks have ended', within => 10);
 my $detections = sql_value($node, 'select count(*) from cctv.detections');
+wait_sql($node, q{select count(*) = 0 from cctv.health() where item ~ '^engine'}, 'no engine is reported any more', within => 10);
+is(sql_value($node, 'select string_agg(item, \', \') from cctv.health() where not ok'), '', 'a server without a running camera is healthy');
 
 # Plain UPDATE does the same as the functions.
 $node->safe_psql('postgres', "update cctv.cameras set enabled = true where name = 'lobby'");

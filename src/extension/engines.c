@@ -12,6 +12,7 @@
 #include "compat.h"
 #include "engine_process.h"
 #include "engines.h"
+#include "ingest.h"
 #include "miscadmin.h"
 
 #define MAX_EVENTS_AT_ONCE 64
@@ -119,6 +120,7 @@ cctv_engines_supervise(int64 now)
 		cctv_engine_supervise(engine, now);
 		if (!engine->wanted && engine->state == CCTV_ENGINE_DOWN)
 		{
+			cctv_ingest_engine_gone(engine->number);
 			dlist_delete(&engine->node);
 			cctv_engine_free(engine);
 			continue;

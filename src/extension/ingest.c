@@ -172,6 +172,15 @@ cctv_ingest_engine(int engine, const char *json)
 }
 
 void
+cctv_ingest_engine_gone(int engine)
+{
+	char *json = psprintf("{\"type\": \"engine\", \"engine\": %d, \"gone\": true}", engine);
+	Datum line = DirectFunctionCall1(jsonb_in, CStringGetDatum(json));
+
+	append_entry(ENTRY_LINE, engine, DatumGetJsonbP(line), NULL);
+}
+
+void
 cctv_ingest_engine_lost(int engine, const char *reason)
 {
 	append_entry(ENTRY_ENGINE_LOST, engine, NULL, reason);

@@ -23,6 +23,9 @@ extern void cctv_ingest_line(int engine, const CctvEventLine *line);
 /* An engine's figures: a line of the worker's own; dropped when ingest is full. */
 extern void cctv_ingest_engine(int engine, const char *json);
 
+/* An engine is no longer needed and has ended: its figures are forgotten. */
+extern void cctv_ingest_engine_gone(int engine);
+
 /* An engine that had cameras has died; in order with the lines it left. */
 extern void cctv_ingest_engine_lost(int engine, const char *reason);
 

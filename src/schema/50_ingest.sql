@@ -369,14 +369,23 @@ begin
 			where l.type = 'motion'
 			order by l.camera_id, l.n desc) as l
 		where s.camera_id = l.camera_id;
-	insert into cctv.engine_status as s (engine, pid, rss, cpu_ms, restarts, queued, waiting, refused_lines, message)
-		select distinct on (v.engine) v.engine, v.pid, v.rss, v.cpu_ms, v.restarts, v.queued, v.waiting,
-			v.refused_lines, left(v.message, 1000)
+	with newest as (
+		select distinct on (v.engine) v.*
 		from unnest(lines) as l,
 			jsonb_to_record(l.body) as v (engine integer, pid integer, rss bigint, cpu_ms bigint,
-				restarts integer, queued integer, waiting integer, refused_lines bigint, message text)
+				restarts integer, queued integer, waiting integer, refused_lines bigint, message text,
+				gone boolean)
 		where l.type = 'engine'
-		order by v.engine, l.n desc
+		order by v.engine, l.n desc),
+	forgotten as (
+		delete from cctv.engine_status as s
+			using newest as n
+			where s.engine = n.engine and n.gone)
+	insert into cctv.engine_status as s (engine, pid, rss, cpu_ms, restarts, queued, waiting, refused_lines, message)
+		select n.engine, n.pid, n.rss, n.cpu_ms, n.restarts, n.queued, n.waiting, n.refused_lines,
+			left(n.message, 1000)
+		from newest as n
+		where n.gone is not true
 		on conflict (engine) do update
 			set pid = excluded.pid, rss = excluded.rss, cpu_ms = excluded.cpu_ms,
 				restarts = excluded.restarts, queued = excluded.queued, waiting = excluded.waiting,
