@@ -110,11 +110,30 @@ wait_state($node, 'outside', 'error', 'a file outside cctv.source_paths is refus
 like(sql_value($node, "select message from cctv.camera_status join cctv.cameras using (camera_id) where name = 'outside'"),
 	qr/source_paths|permission/i, 'and the message says why');
 
+# A picture is no video.
+add_camera($node, 'picture', media('messi5.jpg'));
+wait_state($node, 'picture', 'error', 'a picture is refused', within => 15);
+is(sql_value($node, "select message from cctv.camera_status join cctv.cameras using (camera_id) where name = 'picture'"),
+	'not a video file that can be read', 'in words');
+
+# A recording over HTTP comes as fast as the network, but is played at its own pace.
+my $web = file_server(media_dir());
+add_camera($node, 'download', $web->url . '/bframes-aac.mp4');
+wait_running($node, 'download');
+has_persons('download');
+wait_state($node, 'download', 'reconnecting', 'a recording over HTTP ends', within => 60);
+is(sql_value($node,
+		"select extract(epoch from max(at) - min(at)) between 17 and 30 from cctv.camera_events join cctv.cameras using (camera_id)"
+		  . " where name = 'download' and state in ('running', 'reconnecting')"),
+	't', 'after the 20 s that it lasts');
+stop_camera('download');
+$web->stop;
+
 # A network stream cannot make the engine open a local file.
 my $playlist = $node->basedir . '/list.m3u8';
 PostgreSQL::Test::Utils::append_to_file($playlist,
 	"#EXTM3U\n#EXT-X-TARGETDURATION:10\n#EXTINF:10,\nfile://" . media('vtest.mp4') . "\n#EXT-X-ENDLIST\n");
-my $web = file_server($node->basedir);
+$web = file_server($node->basedir);
 add_camera($node, 'playlist', $web->url . '/list.m3u8');
 wait_state($node, 'playlist', 'error|reconnecting', 'a playlist of local files does not play', within => 30);
 is(sql_value($node,

@@ -158,7 +158,8 @@ explain_code(const Source *source, int code, char *reason, size_t size)
 	}
 	if (source->kind == URL_FILE || source->kind == URL_DEVICE)
 	{
-		if (code == AVERROR_INVALIDDATA)
+		/* A format that is not let in, such as a picture, is an invalid argument. */
+		if (code == AVERROR_INVALIDDATA || (code == AVERROR(EINVAL) && source->kind == URL_FILE))
 			snprintf(reason, size, "not a video file that can be read");
 		else
 			snprintf(reason, size, "cannot be opened: %s", text);
@@ -428,8 +429,19 @@ source_close(Source *source)
 }
 
 /*
- * HLS comes in segments, some of them at once: hold a packet back until its time,
- * or a camera of five frames a second would be a rush of frames every few seconds.
+ * Does it come faster than it is to be seen?  HLS comes in segments, some of them
+ * at once; a recording over HTTP, which knows how long it is, as fast as it can.
+ */
+static bool
+comes_in_a_rush(const Source *source)
+{
+	return strcmp(source->format->iformat->name, "hls") == 0 ||
+		   (source->kind == URL_HTTP && source->format->duration > 0);
+}
+
+/*
+ * Hold a packet back until its time, or a camera of five frames a second would be
+ * a rush of frames every few seconds.
  */
 static void
 keep_pace(Source *source, const AVPacket *packet)
@@ -438,7 +450,7 @@ keep_pace(Source *source, const AVPacket *packet)
 	int64_t now = clock_monotonic_us();
 	int64_t ahead;
 
-	if (strcmp(source->format->iformat->name, "hls") != 0 || stamp == AV_NOPTS_VALUE ||
+	if (!comes_in_a_rush(source) || stamp == AV_NOPTS_VALUE ||
 		packet->stream_index != source->video->index)
 		return;
 	stamp = av_rescale_q(stamp, source->video->time_base, AV_TIME_BASE_Q);
