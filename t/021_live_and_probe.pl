@@ -176,6 +176,8 @@ is(sql_value($node, "select input_width || 'x' || input_height || ' ' || licence
 fails("select cctv.add_model('mine', 'efficientdet', 'efficientdet-lite1.onnx', $labels)", '42710', qr/already exists/, 'the same again');
 fails("select cctv.add_model('few', 'efficientdet', 'efficientdet-lite1.onnx', '{person}')", '22023', qr/scores\b.*9.*1/s, 'labels that do not fit');
 fails("select cctv.add_model('strange', 'sorcery', 'ultraface.onnx', '{face}')", '22023', qr/unknown kind "sorcery"/, 'a kind that there is not');
+fails("select cctv.add_model('strange', 'sorcery', null, '{face}')", '22023', qr/unknown kind "sorcery"/, 'such a kind without a file');
+fails("select cctv.add_model('strange', null, null, '{face}')", '22023', qr/kind .* needed/, 'no kind at all');
 fails("select cctv.add_model('out', 'ultraface', '../../../etc/passwd', '{face}')", '22023', qr/outside the models' directory/, 'a file outside');
 fails("select cctv.add_model('out', 'ultraface', '/etc/passwd', '{face}')", '22023', qr/outside the models' directory/, 'an absolute one');
 fails("select cctv.add_model('none', 'ultraface', 'none.onnx', '{face}')", '42704', qr/"none\.onnx" cannot be read: No such file/, 'a file that is not there');

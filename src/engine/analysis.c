@@ -225,6 +225,7 @@ find_objects(Analysis *analysis, const CameraPlan *plan, Workspace *workspace)
 						 .clusters = job->clusters,
 						 .nclusters = job->nclusters};
 	char notice[ANALYSIS_NOTICE];
+	const char *loss;
 
 	frame.ntracks = tracker_tracks(analysis->tracker, &frame.tracks);
 	frame_search(plan, &frame, &analysis->memory, workspace, found);
@@ -233,10 +234,11 @@ find_objects(Analysis *analysis, const CameraPlan *plan, Workspace *workspace)
 		analysis->counters->inferences++;
 		analysis->counters->inference_us += (uint64_t) (found->inference_ms * 1000);
 	}
+	loss = found->failed ? "no objects" : "not all objects";
 	if (plan->problem[0] != '\0')
-		snprintf(notice, sizeof(notice), "no objects: %s", plan->problem);
+		snprintf(notice, sizeof(notice), "%s: %s", loss, plan->problem);
 	else if (found->reason[0] != '\0')
-		snprintf(notice, sizeof(notice), "no objects: %s", found->reason);
+		snprintf(notice, sizeof(notice), "%s: %s", loss, found->reason);
 	else
 		notice[0] = '\0';
 	pthread_mutex_lock(&analysis->lock);

@@ -58,7 +58,8 @@ model_path(JsonReader *reader, const char *kind, const char *models_dir)
 	char *file = reader_string(reader, "file", MAX_PATH, NULL);
 	char *path = NULL;
 
-	if (file == NULL && traits != NULL && traits->no_file)
+	/* Of no kind, or an unknown one: that is said first. */
+	if (file == NULL && (traits == NULL || traits->no_file))
 		return NULL;
 	if (file == NULL || *file == '\0' || *file == '/' || strcmp(file, "..") == 0 ||
 		strncmp(file, "../", 3) == 0 || strstr(file, "/..") != NULL)

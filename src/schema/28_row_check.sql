@@ -62,6 +62,8 @@ comment on constraint input_from_32_to_4096_pixels on cctv.models is
 	'input_width and input_height must be from 32 to 4096';
 comment on constraint labels_1_to_256_of_up_to_64_characters on cctv.models is
 	'labels must be 1 to 256 words of at most 64 characters';
+comment on constraint kind_is_a_word on cctv.models is
+	'kind must be a word of a-z, 0-9, _ and -, at most 32, that begins with a letter';
 comment on constraint min_confidence_from_0_to_1 on cctv.models is 'min_confidence must be from 0 to 1';
 comment on constraint nms_iou_from_0_to_1 on cctv.models is 'nms_iou must be from 0 to 1';
 comment on constraint options_is_an_object on cctv.models is
@@ -91,6 +93,9 @@ comment on constraint pre_roll_from_0_to_60_seconds on cctv.cameras is 'pre_roll
 comment on constraint post_roll_from_0_to_600_seconds on cctv.cameras is 'post_roll must be from 0 to 600 seconds';
 comment on constraint retention_of_recordings_at_least_a_minute on cctv.cameras is
 	'retention of recordings must be at least a minute';
+comment on constraint evidence_limit_from_0 on cctv.cameras is
+	'evidence_limit must be null, for as long as the alert lasts, or at least 0';
+comment on constraint idle_decode_is_full_or_keyframes on cctv.cameras is 'idle_decode must be full or keyframes';
 comment on constraint removed_camera_is_not_enabled on cctv.cameras is 'a removed camera cannot run';
 create trigger zz_check_row before insert or update on cctv.cameras
 	for each row execute function cctv.check_row();
