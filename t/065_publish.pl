@@ -101,7 +101,7 @@ sub analysed_a_second
 #
 # The server is not there yet
 #
-my $sink = rtsp_sink($taken, [ 'lobby', 'copy', 'hevc=h265', 'sound=h264,aac' ], absent => 1);
+my $sink = rtsp_sink($taken, [ 'lobby', 'copy', 'hevc=h265', 'jpeg=jpeg', 'sound=h264,aac' ], absent => 1);
 $node->safe_psql('postgres', 'begin;'
 	  . "select cctv.add_camera('Lobby S\xc3\xbcd', '" . $camera->url . "');"
 	  . "update cctv.cameras set name = 'lobby' where name like 'Lobby%';"
@@ -203,6 +203,11 @@ add_camera($node, 'hall', media('sound-aac.ts'), loop => 'true', detect => 'fals
 	publish_url => $sink->url . '/sound', publish_annotated => 'false');
 ok(wait_until(sub { frames("$taken/hevc.mkv") >= 20 }, 60), 'HEVC');
 is(video("$taken/hevc.mkv", 'codec_name'), 'hevc', 'as it is');
+my $mjpeg = rtsp_camera('vtest.mjpeg.avi');
+add_camera($node, 'gate', $mjpeg->url, detect => 'false', publish_url => $sink->url . '/jpeg', publish_annotated => 'false');
+ok(wait_until(sub { frames("$taken/jpeg.mkv") >= 20 }, 60), 'motion JPEG of an RTSP camera');
+is(video("$taken/jpeg.mkv", 'codec_name,width,height'), 'mjpeg,768,576', 'as it is');
+$node->safe_psql('postgres', "select cctv.stop('gate')");
 ok(wait_until(sub { frames("$taken/sound.mkv") >= 20 }, 60), 'a stream with sound');
 my $streams = '';
 IPC::Run::run([ qw(ffprobe -v error -show_entries stream=codec_name -of csv=p=0), "$taken/sound.mkv" ], '<', \undef, '>', \$streams);

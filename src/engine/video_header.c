@@ -194,9 +194,30 @@ done:
 	return result;
 }
 
-/* Read the dimensions from the frame header (SOF) of a JPEG; false: none found. */
+/*
+ * How a JPEG's colours are sampled, by the components of its frame header, which
+ * begin with their number; AV_PIX_FMT_NONE: as no camera does, or not known.
+ */
+static enum AVPixelFormat
+jpeg_format(Span components)
+{
+	if (components.size < 10 || components.data[0] != 3 || components.data[5] != 0x11 ||
+		components.data[8] != 0x11)
+		return AV_PIX_FMT_NONE;
+	switch (components.data[2])
+	{
+		case 0x22:
+			return AV_PIX_FMT_YUVJ420P;
+		case 0x21:
+			return AV_PIX_FMT_YUVJ422P;
+		default:
+			return AV_PIX_FMT_NONE;
+	}
+}
+
+/* Read dimensions and format from the frame header (SOF) of a JPEG; false: none found. */
 static bool
-measure_jpeg(Span jpeg, int *width, int *height)
+measure_jpeg(Span jpeg, int *width, int *height, enum AVPixelFormat *format)
 {
 	size_t i = 2;
 
@@ -208,6 +229,7 @@ measure_jpeg(Span jpeg, int *width, int *height)
 		{
 			*height = AV_RB16(jpeg.data + i + 5);
 			*width = AV_RB16(jpeg.data + i + 7);
+			*format = jpeg_format((Span){jpeg.data + i + 9, jpeg.size - i - 9});
 			return *width > 0 && *height > 0;
 		}
 		i += marker == 0xff ? 1 : 2 + AV_RB16(jpeg.data + i + 2);
@@ -220,10 +242,15 @@ update_jpeg(AVCodecParameters *parameters, const AVPacket *keyframe)
 {
 	int width;
 	int height;
+	enum AVPixelFormat format;
 	bool known = parameters->width > 0;
 
-	if (!measure_jpeg((Span){keyframe->data, keyframe->size}, &width, &height) ||
-		(width == parameters->width && height == parameters->height))
+	if (!measure_jpeg((Span){keyframe->data, keyframe->size}, &width, &height, &format))
+		return 0;
+	/* A server is sent nothing by libavformat unless it knows. */
+	if (parameters->format == AV_PIX_FMT_NONE)
+		parameters->format = format;
+	if (width == parameters->width && height == parameters->height)
 		return 0;
 	parameters->width = width;
 	parameters->height = height;

@@ -119,10 +119,13 @@ test_jpeg_dimensions(void **state)
 
 	parameters->width = 320;
 	parameters->height = 240;
+	/* As RTSP leaves it: RTP's packets of JPEG are made for one format or the other. */
+	parameters->format = AV_PIX_FMT_NONE;
 	header = video_header_create(parameters);
 	assert_int_equal(video_header_update(header, file.packets[0].packet), 1);
 	assert_int_equal(video_header_parameters(header)->width, 768);
 	assert_int_equal(video_header_parameters(header)->height, 576);
+	assert_int_equal(video_header_parameters(header)->format, AV_PIX_FMT_YUVJ420P);
 	assert_int_equal(video_header_update(header, file.packets[1].packet), 0);
 
 	/* A picture that ends anywhere tells nothing, and nothing is read beyond it. */
