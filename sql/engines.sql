@@ -74,7 +74,7 @@ select * from pg_temp.placed;
 
 -- What an engine is told.
 update cctv.cameras set url = 'rtsp://viewer:pass word%21@192.0.2.1/stream', detect_fps = 2.5, labels = null, loop = true,
-	file_start = '2026-01-01 00:00:00+00'
+	file_start = '2024-01-01 00:00:00+00'
 where camera_id = -1;
 update cctv.camera_status set engine = 77 where camera_id in (-1, -8);
 select jsonb_pretty(cctv.desired_state(77));
@@ -88,7 +88,7 @@ select array(
 
 -- A file that has ended is not wanted, until it is started again.
 update cctv.camera_status set engine = 1 where camera_id in (-1, -8);
-select cctv.ingest('[{"type": "state", "camera_id": -8, "session": "08000000000000000000000000000001", "seq": 1, "at": "2026-01-01T00:00:00Z", "state": "finished", "message": "end of file"}]');
+select cctv.ingest('[{"type": "state", "camera_id": -8, "session": "08000000000000000000000000000001", "seq": 1, "at": "2024-01-01T00:00:00Z", "state": "finished", "message": "end of file"}]');
 select count(*) from cctv.assign_engines(16) where camera_id = -8;
 select * from pg_temp.states;
 update cctv.cameras set run = run + 1 where camera_id = -8;

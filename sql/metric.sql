@@ -34,9 +34,9 @@ select * from pg_temp.lines('^cctv_camera_up');
 -- Bytes are counted when a recording has ended, once, and stay counted.
 create function pg_temp.say(action text, path text, seq integer) returns bigint language sql as $$
 	select cctv.ingest(jsonb_build_array(jsonb_strip_nulls(jsonb_build_object('type', 'recording', 'camera_id', -1, 'session', md5('m'), 'seq', seq,
-		'at', '2026-03-01 12:00+00', 'action', action, 'path', path, 'started_at', '2026-03-01 12:00+00', 'reason', 'motion', 'codec', 'h264',
+		'at', '2024-03-01 12:00+00', 'action', action, 'path', path, 'started_at', '2024-03-01 12:00+00', 'reason', 'motion', 'codec', 'h264',
 		'width', 640, 'height', 360, 'has_audio', false) || case when action = 'closed' then
-		jsonb_build_object('ended_at', '2026-03-01 12:01+00', 'frames', 900, 'bytes', 1000, 'sha256', repeat('ab', 32)) else '{}' end)), false)
+		jsonb_build_object('ended_at', '2024-03-01 12:01+00', 'frames', 900, 'bytes', 1000, 'sha256', repeat('ab', 32)) else '{}' end)), false)
 $$;
 select * from pg_temp.lines('recorded_bytes');
 select pg_temp.say('opened', 'm1/a.mp4', 1);
