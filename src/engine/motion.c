@@ -24,7 +24,7 @@
 #include "luma_grid.h"
 
 /* Time constants, in seconds. */
-#define BACKGROUND_TAU 5.0f	 /* an unmoving cell follows the daylight */
+#define BACKGROUND_TAU 2.0f	 /* an unmoving cell follows the daylight */
 #define DEVIATION_TAU 10.0f	 /* and its noise */
 #define FRONT_TAU 120.0f	 /* what stands in front of it is not the background */
 #define STILL_S 10.0f		 /* unless it has stood still for so long: a parked car */

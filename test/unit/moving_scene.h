@@ -29,6 +29,8 @@ typedef struct Scene
 	uint32_t seed;
 	float noise; /* standard deviation of the sensor, in levels */
 	float gain;	 /* of the exposure */
+	float shade; /* of a cloud: the part of the light that it takes, */
+	float edge;	 /* right of here, in frame widths, over a quarter of it */
 	int low;	 /* the background's range of levels */
 	int high;
 	int sway; /* levels that the object adds, instead of having one of its own */
@@ -101,6 +103,8 @@ show(Scene *scene, int x, int y, int w, int h, int level)
 
 			if (inside)
 				value = scene->sway != 0 ? value + scene->sway : level;
+			value *=
+				1 - scene->shade * fminf(fmaxf(((float) column / WIDTH - scene->edge) * 4, 0), 1);
 			value = value * scene->gain + noise(scene);
 			scene->frame->data[0][row * scene->frame->linesize[0] + column] =
 				(uint8_t) fminf(fmaxf(value + 0.5f, 0), 255);

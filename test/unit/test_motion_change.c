@@ -22,6 +22,24 @@ the_exposure_is_not_motion(void **state)
 	assert_false(scene->result.active);
 }
 
+/* The edge of its shadow comes in within half a minute. */
+static void
+a_cloud_is_not_motion(void **state)
+{
+	Scene *scene = *state;
+
+	scene->high = 220;
+	scene->shade = 0.12f;
+	scene->edge = 1.1f;
+	calibrate(scene);
+	while (scene->edge > -0.3f)
+	{
+		scene->edge -= 0.04f / FPS;
+		show_nothing(scene, 1);
+		assert_false(scene->result.active);
+	}
+}
+
 static void
 an_object_shows_while_the_exposure_changes(void **state)
 {
@@ -325,6 +343,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		SCENE_TEST(the_exposure_is_not_motion),
+		SCENE_TEST(a_cloud_is_not_motion),
 		SCENE_TEST(an_object_shows_while_the_exposure_changes),
 		SCENE_TEST(a_lamp_recalibrates),
 		SCENE_TEST(a_cut_recalibrates),
