@@ -10,7 +10,9 @@ use Test::More;
 use CctvTest;
 use CameraServers;
 
-my $node = cctv_node('publish', conf => "cctv.stall_timeout = '4s'\n");
+my $made = $PostgreSQL::Test::Utils::tmp_check;
+my $node = cctv_node('publish',
+	conf => "cctv.stall_timeout = '4s'\ncctv.source_paths = '@{[ CctvTest::media_dir() ]}, $made'\n");
 $node->start;
 create_extension($node);
 my $taken = $node->basedir . '/taken';
@@ -208,6 +210,13 @@ add_camera($node, 'gate', $mjpeg->url, detect => 'false', publish_url => $sink->
 ok(wait_until(sub { frames("$taken/jpeg.mkv") >= 20 }, 60), 'motion JPEG of an RTSP camera');
 is(video("$taken/jpeg.mkv", 'codec_name,width,height'), 'mjpeg,768,576', 'as it is');
 $node->safe_psql('postgres', "select cctv.stop('gate')");
+# Encoders may choose tables of their own, of which RTP tells nobody.
+my $tables = "$made/tables.avi";
+system(qw(ffmpeg -nostdin -v error -y -f lavfi -i testsrc2=size=320x240:rate=10 -t 4 -c:v mjpeg -huffman optimal), $tables) == 0
+  or die "ffmpeg cannot make $tables\n";
+add_camera($node, 'tables', $tables, loop => 'true', detect => 'false', publish_url => $sink->url . '/jpeg', publish_annotated => 'false');
+publishing('tables', '^failed: rtsp cannot carry this motion JPEG; annotated it would be H.264', 'motion JPEG that cannot be carried is told');
+$node->safe_psql('postgres', "select cctv.stop('tables')");
 ok(wait_until(sub { frames("$taken/sound.mkv") >= 20 }, 60), 'a stream with sound');
 my $streams = '';
 IPC::Run::run([ qw(ffprobe -v error -show_entries stream=codec_name -of csv=p=0), "$taken/sound.mkv" ], '<', \undef, '>', \$streams);

@@ -24,6 +24,12 @@
 
 #define MAX_CODECS 12
 
+/* RTP tells the size of a JPEG in eighths, in a byte each (RFC 2435, 3.1). */
+#define RTP_JPEG_MOST 2040
+
+/* So many pictures in a row that libavformat will not send are no accident. */
+#define REFUSED_MOST 5
+
 /* How a kind of URL is published to, and what it can carry; AV_CODEC_ID_NONE ends. */
 typedef struct Protocol
 {
@@ -62,6 +68,7 @@ struct Sink
 	bool begun;		/* the server knows of the stream */
 	bool closing;	/* stop no longer interrupts: see sink_close */
 	bool timed_out;
+	int refused; /* pictures in a row that were not sent */
 	int64_t deadline_us;
 };
 
@@ -109,6 +116,23 @@ carries(const Protocol *protocol, enum AVCodecID codec)
 	for (int i = 0; i < MAX_CODECS && protocol->codecs[i] != AV_CODEC_ID_NONE; i++)
 		if (protocol->codecs[i] == codec)
 			return true;
+	return false;
+}
+
+/* Can the protocol carry this video?  If not the reason says what can be done. */
+static bool
+carries_video(const Protocol *protocol, const AVCodecParameters *video, char *reason, size_t size)
+{
+	if (!carries(protocol, video->codec_id))
+		snprintf(reason, size, "%s cannot carry %s; annotated it would be H.264",
+				 protocol->schemes[0], avcodec_get_name(video->codec_id));
+	else if (video->codec_id == AV_CODEC_ID_MJPEG &&
+			 (video->width > RTP_JPEG_MOST || video->height > RTP_JPEG_MOST))
+		snprintf(reason, size,
+				 "%s cannot carry motion JPEG of more than %d pixels; annotated it would be H.264",
+				 protocol->schemes[0], RTP_JPEG_MOST);
+	else
+		return true;
 	return false;
 }
 
@@ -306,12 +330,8 @@ sink_open(Sink **opened, const char *url, const char *username, const char *pass
 	*opened = NULL;
 	if (!sink_supports(url, reason, reason_size))
 		return SINK_WRONG;
-	if (!carries(protocol, carried[PACKET_VIDEO]->codec_id))
-	{
-		snprintf(reason, reason_size, "%s cannot carry %s; annotated it would be H.264",
-				 protocol->schemes[0], avcodec_get_name(carried[PACKET_VIDEO]->codec_id));
+	if (!carries_video(protocol, carried[PACKET_VIDEO], reason, reason_size))
 		return SINK_WRONG;
-	}
 	if (carried[PACKET_AUDIO] != NULL && !carries(protocol, carried[PACKET_AUDIO]->codec_id))
 	{
 		log_warning("publishing without sound: %s cannot carry %s", protocol->schemes[0],
@@ -340,6 +360,20 @@ sink_open(Sink **opened, const char *url, const char *username, const char *pass
 	return result;
 }
 
+/*
+ * Is what was just written of a kind that is never sent?  RTP carries JPEG only
+ * with the usual Huffman tables and colours; libavformat says so of others,
+ * drops them, and reports no error.
+ */
+static bool
+is_refused(Sink *sink, const AVStream *stream)
+{
+	if (stream->codecpar->codec_id != AV_CODEC_ID_MJPEG)
+		return false;
+	sink->refused = *log_ffmpeg_error() != '\0' ? sink->refused + 1 : 0;
+	return sink->refused >= REFUSED_MOST;
+}
+
 SinkResult
 sink_write(Sink *sink, PacketKind kind, AVPacket *packet, int64_t deadline_us, char *reason,
 		   size_t reason_size)
@@ -362,7 +396,14 @@ sink_write(Sink *sink, PacketKind kind, AVPacket *packet, int64_t deadline_us, c
 	/* A protocol may swallow that it was interrupted. */
 	if (code >= 0 && interrupted(sink))
 		code = AVERROR_EXIT;
-	return code < 0 ? explain(sink, code, reason, reason_size) : SINK_OK;
+	if (code < 0)
+		return explain(sink, code, reason, reason_size);
+	if (!is_refused(sink, stream))
+		return SINK_OK;
+	snprintf(reason, reason_size,
+			 "%s cannot carry this motion JPEG; annotated it would be H.264: %s",
+			 sink->protocol->schemes[0], log_ffmpeg_error());
+	return SINK_WRONG;
 }
 
 void
