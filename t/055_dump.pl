@@ -98,7 +98,7 @@ wait_sql($node, "select count(*) > 0 from cctv.detections where track_id > $trac
 wait_sql($node, "select count(*) > 0 from cctv.alerts where camera_id = cctv.camera_id('lobby') and track_id > $tracks", 'and alerts', database => 'custom');
 is(camera_state($node, 'yesterday', 'custom'), 'finished', 'a file that was finished is not analysed again');
 is(sql_value($node, "select count(distinct session) from cctv.tracks where camera_id = cctv.camera_id('yesterday')", 'custom'), '1', 'not once more');
-wait_sql($node, "select count(*) >= 7 from cctv.partitions() where day > current_date", 'partitions are made ahead', database => 'custom');
+wait_sql($node, "select count(*) >= 7 from cctv.partitions() where day > (now() at time zone 'UTC')::date", 'partitions are made ahead', database => 'custom');
 cmp_ok(sql_value($node, "select count(*) from cctv.consume('pager', 1000)", 'custom'), '>', 0, 'a consumer goes on where it was');
 is(sql_value($node, "set role guard; select string_agg(name, ' ') from cctv.cameras", 'custom'), 'lobby', 'a viewer sees what was granted');
 $node->safe_psql('custom', "select cctv.add_camera('new', '/srv/new.mp4')");
