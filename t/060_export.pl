@@ -76,7 +76,9 @@ cmp_ok(sql_value($node, "select extract(epoch from now() - '$until_now->{ended_a
 	'a clip up to now holds what is still being written');
 
 $node->safe_psql('postgres', "update cctv.cameras set record = 'off'");
-wait_sql($node, "select count(*) = 0 from cctv.recordings where state = 'open'", 'recording has ended');
+# Between two segments none is open either.
+wait_sql($node, "select count(*) filter (where state = 'open') = 0 and max(created_at) < now() - interval '5 s' from cctv.recordings",
+	'recording has ended');
 
 #
 # A clip is what was recorded, packet by packet, from the keyframe before.
