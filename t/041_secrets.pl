@@ -48,6 +48,11 @@ try($session, "select cctv.set_credentials('plain', 'viewer', '$secret')");
 try($session, "prepare p as update cctv.cameras set url = 'rtsp://viewer:$secret\@127.0.0.1:$port/3' where name = 'inserted'");
 try($session, 'execute p');
 try($session, "do \$\$ begin perform cctv.set_credentials('sub', 'viewer', '$secret'); end \$\$");
+try($session, "prepare \"Set\"(text) as select cctv.set_credentials('plain', 'viewer', \$1)");
+try($session, "EXECUTE \"Set\" ('$secret')");
+try($session, "prepare sub(text) as select cctv.set_credentials('sub', 'viewer', \$1)");
+try($session, "/* again */ execute\nSub('$secret')");
+try($session, "execute sub('$secret', 1)");
 is(sql_value($node, "select count(*) from cctv.camera_secrets where password = '$secret'"), '3', 'the passwords are stored');
 
 # Wrong ones.

@@ -12,13 +12,15 @@
  *   is no @ and the port is no number, the rest of the line;
  * - in a statement about cameras also what stands between its first string and
  *   its last @, as an address may come without a scheme;
- * - in a statement that sets credentials or probes, all from its first string on.
+ * - in a statement that sets credentials or probes, all from its first string on;
+ * - in EXECUTE what would be one in the statement that was prepared.
  * It hides rather too much: nothing here parses SQL, so that nothing in a
  * statement, and be it broken, can lead it astray.  Comparison is byte by byte,
  * as ASCII is itself in every encoding of a server.
  */
 #include "postgres.h"
 
+#include "commands/prepare.h"
 #include "compat.h"
 #include "executor/executor.h"
 #include "guc.h"
@@ -57,8 +59,9 @@ calls_probe(const char *statement)
 	return false;
 }
 
+/* By the words of the statement itself. */
 static Secrecy
-secrecy_of(const char *statement)
+secrecy_of_words(const char *statement)
 {
 	static const char *const secrets[] = {"set_credentials", "store_credentials", "camera_secrets",
 										  "publish_secrets"};
@@ -78,6 +81,43 @@ secrecy_of(const char *statement)
 			return HIDE_ADDRESSES;
 	}
 	return HIDE_URLS;
+}
+
+/* The name that begins here, as the parser would fold it; "" if none does. */
+static void
+fold_name(char name[NAMEDATALEN], const char *text)
+{
+	bool quoted = *text == '"';
+	size_t length = 0;
+
+	for (text += quoted; length < NAMEDATALEN - 1; text++)
+	{
+		if (quoted ? *text == '"' || *text == '\0'
+				   : !IS_HIGHBIT_SET(*text) && !isalnum((unsigned char) *text) && *text != '_')
+			break;
+		name[length++] = quoted ? *text : pg_ascii_tolower((unsigned char) *text);
+	}
+	name[length] = '\0';
+}
+
+/* EXECUTE has the strings, and what they are for stands in what was prepared. */
+static Secrecy
+secrecy_of(const char *statement)
+{
+	Secrecy secrecy = secrecy_of_words(statement);
+
+	while ((statement = strcasestr(statement, "execute")) != NULL)
+	{
+		char name[NAMEDATALEN];
+		PreparedStatement *prepared;
+
+		statement += strlen("execute");
+		fold_name(name, statement + strspn(statement, " \t\r\n"));
+		prepared = FetchPreparedStatement(name, false);
+		if (prepared != NULL)
+			secrecy = Max(secrecy, secrecy_of_words(prepared->plansource->query_string));
+	}
+	return secrecy;
 }
 
 /* Is what ends here (before "://") the scheme of a camera? */
