@@ -84,7 +84,7 @@ select cctv.desired_state(78);
 select array(
 	select jsonb_object_keys(cctv.desired_state(77) -> 'cameras' -> 0) as key
 	except
-	select unnest('{camera_id,run,name,url,detect_url,username,password,rtsp_transport,detect,detect_fps,idle_decode,models,labels,min_confidence,motion_threshold,motion_min_area,snapshots,snapshot_annotated,realtime,loop,file_start,masks,privacy,watched,record,record_manual,record_scheduled,pre_roll,post_roll,record_alert_from,record_alert_until,record_username,record_password,publish_url,publish_annotated,publish_username,publish_password}'::text[])) as unknown_keys;
+	select unnest('{camera_id,run,name,url,detect_url,username,password,rtsp_transport,detect,detect_fps,idle_decode,models,labels,min_confidence,median_confidence,min_area,max_area,min_aspect,max_aspect,motion_threshold,motion_min_area,snapshots,snapshot_annotated,realtime,loop,file_start,masks,privacy,watched,record,record_manual,record_scheduled,pre_roll,post_roll,record_alert_from,record_alert_until,record_username,record_password,publish_url,publish_annotated,publish_username,publish_password}'::text[])) as unknown_keys;
 
 -- A file that has ended is not wanted, until it is started again.
 update cctv.camera_status set engine = 1 where camera_id in (-1, -8);

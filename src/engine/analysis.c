@@ -79,6 +79,7 @@ tracker_settings(const CameraPlan *plan)
 	tracker_default_settings(&settings);
 	settings.high_confidence = plan->config->min_confidence;
 	settings.low_confidence = plan->config->min_confidence * LOW_PART;
+	settings.median_confidence = plan->config->median_confidence;
 	return settings;
 }
 

@@ -202,6 +202,23 @@ read_idle_keyframes(JsonReader *reader)
 	return keyframes;
 }
 
+/* An absent limit is none. */
+static void
+read_filter(JsonReader *reader, ObjectFilter *filter)
+{
+	filter->min_area = reader_number(reader, "min_area", 0, 1, 0);
+	filter->max_area = reader_number(reader, "max_area", 0, 1, INFINITY);
+	filter->min_aspect = reader_number(reader, "min_aspect", 0, 1000, 0);
+	filter->max_aspect = reader_number(reader, "max_aspect", 0, 1000, INFINITY);
+}
+
+static bool
+filters_equal(const ObjectFilter *a, const ObjectFilter *b)
+{
+	return a->min_area == b->min_area && a->max_area == b->max_area &&
+		   a->min_aspect == b->min_aspect && a->max_aspect == b->max_aspect;
+}
+
 static void
 read_detection(JsonReader *reader, CameraConfig *camera)
 {
@@ -212,6 +229,8 @@ read_detection(JsonReader *reader, CameraConfig *camera)
 	camera->all_labels = reader_value(reader, "labels") == NULL;
 	reader_strings(reader, "labels", CAMERA_MAX_LABELS, MAX_LABEL, &camera->labels);
 	camera->min_confidence = reader_number(reader, "min_confidence", 0, 1, 0.5);
+	camera->median_confidence = reader_number(reader, "median_confidence", 0, 1, 0);
+	read_filter(reader, &camera->filter);
 	camera->motion.threshold = reader_integer(reader, "motion_threshold", 1, 255, 20);
 	camera->motion.min_area = reader_number(reader, "motion_min_area", 0, 1, 0.0005);
 	camera->snapshots = reader_bool(reader, "snapshots", true);
@@ -501,7 +520,8 @@ camera_config_equal(const CameraConfig *a, const CameraConfig *b)
 		   a->detect == b->detect && a->detect_fps == b->detect_fps &&
 		   a->idle_keyframes == b->idle_keyframes && string_list_equal(&a->models, &b->models) &&
 		   a->all_labels == b->all_labels && string_list_equal(&a->labels, &b->labels) &&
-		   a->min_confidence == b->min_confidence && a->motion.threshold == b->motion.threshold &&
+		   a->min_confidence == b->min_confidence && a->median_confidence == b->median_confidence &&
+		   filters_equal(&a->filter, &b->filter) && a->motion.threshold == b->motion.threshold &&
 		   a->motion.min_area == b->motion.min_area && a->snapshots == b->snapshots &&
 		   a->snapshots_annotated == b->snapshots_annotated &&
 		   polygons_equal(&a->masks, &b->masks) && polygons_equal(&a->privacy, &b->privacy) &&

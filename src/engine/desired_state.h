@@ -74,6 +74,15 @@ typedef struct RecordSettings
 	int64_t alert_until_us; /* 0: no alert */
 } RecordSettings;
 
+/* Sizes of objects that count. */
+typedef struct ObjectFilter
+{
+	float min_area; /* fraction of the frame */
+	float max_area;
+	float min_aspect; /* width by height, in pixels */
+	float max_aspect;
+} ObjectFilter;
+
 typedef struct CameraConfig
 {
 	atomic_int references;
@@ -102,6 +111,8 @@ typedef struct CameraConfig
 	bool all_labels;
 	StringList labels;
 	float min_confidence;
+	float median_confidence; /* of a track that is reported; 0: whatever it is */
+	ObjectFilter filter;
 	MotionSettings motion;
 	bool snapshots;
 	bool snapshots_annotated;

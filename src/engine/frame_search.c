@@ -129,10 +129,21 @@ host_regions(const CameraPlan *plan, int index, const SearchFrame *frame, const 
 	return nregions;
 }
 
+/* Is an object of a size and shape that count? */
+static bool
+passes(const ObjectFilter *filter, const Box *box, const AVFrame *frame)
+{
+	float area = box_area(box);
+	float aspect = box->w * frame->width / (box->h * frame->height);
+
+	return area >= filter->min_area && area <= filter->max_area && aspect >= filter->min_aspect &&
+		   aspect <= filter->max_aspect;
+}
+
 /* Take over what a model has found where it is not masked. */
 static void
-take_objects(const CameraPlan *plan, int index, const Detector *detector, const ObjectList *objects,
-			 Hosts *hosts, Findings *found)
+take_objects(const CameraPlan *plan, int index, const SearchFrame *frame, const Detector *detector,
+			 const ObjectList *objects, Hosts *hosts, Findings *found)
 {
 	const ModelOptions *options = &model_config(plan->models[index])->options;
 	bool exact = traits_of(plan, index)->one_per_region;
@@ -149,6 +160,9 @@ take_objects(const CameraPlan *plan, int index, const Detector *detector, const 
 			hosts->items[hosts->n].box = object->box;
 			hosts->items[hosts->n++].label = label;
 		}
+		/* What is said of a whole region has no size of its own. */
+		if (!exact && !passes(&plan->config->filter, &object->box, frame->frame))
+			continue;
 		if (found->ninputs < SEARCH_MAX_INPUTS && camera_plan_wants(plan, label))
 			found->inputs[found->ninputs++] =
 				(TrackerInput){.box = object->box,
@@ -180,7 +194,7 @@ run_model(const CameraPlan *plan, int index, const SearchFrame *frame, const Pix
 	}
 	found->inference_ms += (clock_monotonic_us() - start_us) / 1000.0;
 	found->failed = false;
-	take_objects(plan, index, detector, &objects, hosts, found);
+	take_objects(plan, index, frame, detector, &objects, hosts, found);
 }
 
 /* The models that look within objects of others. */

@@ -45,6 +45,8 @@ _Static_assert(TRACKER_MAX_TRACKS <= ASSIGNMENT_MAX, "every track may be a row")
 #define MOVED 0.35f
 #define MOVED_SIGHTINGS 2 /* in a row, as a half hidden box jumps once */
 
+#define MEDIAN_SIGHTINGS 15 /* the newest, of which the median is taken */
+
 /* What the tracker knows of a track beyond what it tells. */
 typedef struct Memory
 {
@@ -55,6 +57,8 @@ typedef struct Memory
 	Box anchor;			/* where it stands, since anchor_us */
 	int64_t anchor_us;
 	int strays; /* sightings in a row away from where a stationary one stands */
+	float confidences[MEDIAN_SIGHTINGS]; /* of the newest sightings, in a ring */
+	int sightings;
 } Memory;
 
 struct Tracker
@@ -241,12 +245,31 @@ judge_stationary(Tracker *tracker, int index)
 }
 
 static void
+note_confidence(Memory *memory, float confidence)
+{
+	memory->confidences[memory->sightings++ % MEDIAN_SIGHTINGS] = confidence;
+}
+
+/* Is the median of a track's newest confidences at least this: are most of them? */
+static bool
+is_convincing(const Memory *memory, float least)
+{
+	int n = memory->sightings < MEDIAN_SIGHTINGS ? memory->sightings : MEDIAN_SIGHTINGS;
+	int enough = 0;
+
+	for (int i = 0; i < n; i++)
+		enough += memory->confidences[i] >= least;
+	return enough * 2 > n;
+}
+
+static void
 sight(Tracker *tracker, int index, const TrackerInput *input)
 {
 	Track *track = &tracker->tracks[index];
 	Memory *memory = &tracker->memories[index];
 
 	kalman_correct(&memory->filter, &input->box, input->confidence);
+	note_confidence(memory, input->confidence);
 	memory->misses = 0;
 	track->seen = true;
 	track->box = track->predicted = input->box;
@@ -340,6 +363,7 @@ begin_track(Tracker *tracker, const TrackerInput *input)
 	track->box = track->predicted = memory->anchor = input->box;
 	track->attributes = input->attributes;
 	memory->min_age_us = input->min_age_us;
+	note_confidence(memory, input->confidence);
 	track->first_us = track->last_us = memory->anchor_us = tracker->at_us;
 	kalman_start(&memory->filter, &input->box);
 }
@@ -426,7 +450,8 @@ confirm_tracks(Tracker *tracker)
 
 		if (track->state != TRACK_TENTATIVE || !track->seen ||
 			track->hits < tracker->settings.confirm_hits ||
-			tracker->at_us - track->first_us < tracker->memories[i].min_age_us)
+			tracker->at_us - track->first_us < tracker->memories[i].min_age_us ||
+			!is_convincing(&tracker->memories[i], tracker->settings.median_confidence))
 			continue;
 		track->state = TRACK_CONFIRMED;
 		track->confirmed_now = true;

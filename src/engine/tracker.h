@@ -17,12 +17,13 @@
 
 typedef struct TrackerSettings
 {
-	float high_confidence; /* a detection at or above starts a track */
-	float low_confidence;  /* a detection below is ignored */
-	int confirm_hits;	   /* sightings that confirm a track */
-	int64_t lost_us;	   /* a confirmed track not found for this long ends,
+	float high_confidence;	 /* a detection at or above starts a track */
+	float low_confidence;	 /* a detection below is ignored */
+	int confirm_hits;		 /* sightings that confirm a track */
+	float median_confidence; /* of its newest 15 sightings, at least, too */
+	int64_t lost_us;		 /* a confirmed track not found for this long ends,
 									 * a stationary one after three times as long */
-	int64_t stationary_us; /* a box in place this long is stationary */
+	int64_t stationary_us;	 /* a box in place this long is stationary */
 } TrackerSettings;
 
 /* One detection of one frame, as the tracker wants it. */

@@ -13,6 +13,11 @@ create table cctv.cameras (
 	models text[] not null default '{objects}',
 	labels text[] default '{person}',
 	min_confidence real not null default 0.5,
+	median_confidence real,
+	min_area real,
+	max_area real,
+	min_aspect real,
+	max_aspect real,
 	motion_threshold integer not null default 20,
 	motion_min_area real not null default 0.0005,
 	snapshots boolean not null default true,
@@ -60,6 +65,11 @@ create table cctv.cameras (
 		cardinality(labels) between 1 and 256
 		and array_to_string(labels, e'\n', '') ~ '^([^[:cntrl:]]{1,64}(\n|$))+$'),
 	constraint min_confidence_from_0_to_1 check (min_confidence between 0 and 1),
+	constraint median_confidence_from_0_to_1 check (median_confidence between 0 and 1),
+	constraint areas_from_0_to_1_and_in_order check (
+		min_area between 0 and 1 and max_area between 0 and 1 and min_area <= max_area),
+	constraint aspects_from_0_01_to_100_and_in_order check (
+		min_aspect between 0.01::real and 100 and max_aspect between 0.01::real and 100 and min_aspect <= max_aspect),
 	constraint motion_threshold_from_1_to_255 check (motion_threshold between 1 and 255),
 	constraint motion_min_area_from_0_to_1 check (motion_min_area between 0 and 1),
 	constraint rtsp_transport_is_tcp_or_udp check (rtsp_transport in ('tcp', 'udp')),
@@ -97,6 +107,12 @@ comment on column cctv.cameras.idle_decode is
 comment on column cctv.cameras.models is 'Models that look at its frames';
 comment on column cctv.cameras.labels is 'Labels it reports; null: all that its models know';
 comment on column cctv.cameras.min_confidence is 'Objects below are not reported';
+comment on column cctv.cameras.median_confidence is
+	'An object is reported once the median of its confidences so far (of the newest 15) is at least this; null: whatever it is';
+comment on column cctv.cameras.min_area is 'Smaller objects do not count, as a fraction of the frame; null: no limit';
+comment on column cctv.cameras.max_area is 'Larger objects do not count, as a fraction of the frame; null: no limit';
+comment on column cctv.cameras.min_aspect is 'Narrower objects do not count: width by height, in pixels; null: no limit';
+comment on column cctv.cameras.max_aspect is 'Wider objects do not count: width by height, in pixels; null: no limit';
 comment on column cctv.cameras.motion_threshold is 'Change of luma, in levels of 255, that counts as motion';
 comment on column cctv.cameras.motion_min_area is 'Least fraction of the frame in motion that is worth a look';
 comment on column cctv.cameras.snapshots is 'Is a picture kept of every track?';

@@ -81,6 +81,12 @@ comment on constraint models_1_to_8 on cctv.cameras is 'models must name 1 to 8 
 comment on constraint labels_null_or_1_to_256_of_up_to_64_characters on cctv.cameras is
 	'labels must be null, for all, or 1 to 256 labels of at most 64 characters';
 comment on constraint min_confidence_from_0_to_1 on cctv.cameras is 'min_confidence must be from 0 to 1';
+comment on constraint median_confidence_from_0_to_1 on cctv.cameras is
+	'median_confidence must be null, for none, or from 0 to 1';
+comment on constraint areas_from_0_to_1_and_in_order on cctv.cameras is
+	'min_area and max_area must be null, for no limit, or from 0 to 1, the first not above the second';
+comment on constraint aspects_from_0_01_to_100_and_in_order on cctv.cameras is
+	'min_aspect and max_aspect must be null, for no limit, or from 0.01 to 100, the first not above the second';
 comment on constraint motion_threshold_from_1_to_255 on cctv.cameras is 'motion_threshold must be from 1 to 255';
 comment on constraint motion_min_area_from_0_to_1 on cctv.cameras is 'motion_min_area must be from 0 to 1';
 comment on constraint rtsp_transport_is_tcp_or_udp on cctv.cameras is 'rtsp_transport must be tcp or udp';

@@ -227,6 +227,8 @@ create function cctv.desired_state(engine integer) returns jsonb
 				'detect', c.detect and cctv.is_scheduled(c.camera_id, 'detect', now()), 'detect_fps', c.detect_fps,
 				'idle_decode', c.idle_decode,
 				'models', c.models, 'labels', c.labels, 'min_confidence', c.min_confidence,
+				'median_confidence', c.median_confidence, 'min_area', c.min_area, 'max_area', c.max_area,
+				'min_aspect', c.min_aspect, 'max_aspect', c.max_aspect,
 				'motion_threshold', c.motion_threshold, 'motion_min_area', c.motion_min_area,
 				'snapshots', c.snapshots, 'snapshot_annotated', c.annotate_snapshots, 'realtime', c.realtime, 'loop', c.loop,
 				'file_start', c.file_start,

@@ -19,6 +19,32 @@ three_sightings_confirm(void **state)
 	assert_true(find(film, 1)->seen);
 }
 
+/* Confidences of 0.55 do not convince, until most are higher. */
+static void
+a_median_confidence_confirms(void **state)
+{
+	Film *film = *state;
+	TrackerSettings settings;
+
+	tracker_default_settings(&settings);
+	settings.median_confidence = 0.7f;
+	tracker_configure(film->tracker, &settings);
+	for (int i = 0; i < 7; i++)
+	{
+		assert_null(find(film, 1));
+		put(film, 0.3f, 0.3f, 0.05f, 0.16f, i % 2 == 0 || i == 1 ? 0.55f : 0.9f, PERSON);
+		look(film);
+	}
+	assert_null(find(film, 1));
+	for (int i = 0; i < 4; i++)
+	{
+		assert_null(find(film, 1));
+		put(film, 0.3f, 0.3f, 0.05f, 0.16f, 0.9f, PERSON);
+		look(film);
+	}
+	assert_non_null(find(film, 1));
+}
+
 static void
 a_single_false_alarm_is_forgotten(void **state)
 {
@@ -359,6 +385,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		FILM_TEST(three_sightings_confirm),
+		FILM_TEST(a_median_confidence_confirms),
 		FILM_TEST(a_single_false_alarm_is_forgotten),
 		FILM_TEST(doubtful_detections_start_nothing),
 		FILM_TEST(doubtful_detections_continue_a_track),
