@@ -238,6 +238,12 @@ select cctv.add_rule('x', 'camera 1', source => 'weather');
 select cctv.add_rule('x', 'camera 1', source => 'camera_offline', labels => '{person}');
 select cctv.add_rule('', 'camera 1');
 select cctv.add_rule('off', 'camera 1', enabled => false);
+-- An alert of that type is of no object.
+select cctv.add_rule('lost', 'camera 1', 'camera_offline', min_dwell => '1 minute') is not null as added;
+select source from cctv.alert_rules where name = 'lost';
+select cctv.add_rule('lost', null, 'camera_offline', labels => '{person}');
+update cctv.alert_rules set alert_type = 'camera_recovered' where name = 'off' returning source;
+select cctv.backtest(jsonb_populate_record(null::cctv.alert_rules, '{"alert_type": "camera_offline"}'), '2000-01-01', now());
 select cctv.remove_rule(0);
 insert into cctv.alert_rules (name, camera_id, zone_id) select 'x', -1, zone_id from cctv.zones where camera_id = -5 and name = 'yard';
 delete from cctv.zones where camera_id = -5 and name = 'yard';

@@ -92,6 +92,10 @@ begin
 					hint = 'The line of a rule is a zone of the kind line.';
 		end if;
 	end loop;
+	-- An object makes no alert of a lost camera.
+	if new.source = 'objects' and new.alert_type in ('camera_offline', 'camera_recovered') then
+		new.source := new.alert_type;
+	end if;
 	if tg_op = 'UPDATE' then
 		new.updated_at := clock_timestamp();
 	end if;

@@ -185,7 +185,8 @@ begin
 	end if;
 	-- A row that was made by hand may leave out what has a default.
 	rule.rule_id := coalesce(rule.rule_id, 0);
-	rule.source := coalesce(rule.source, 'objects');
+	rule.source := coalesce(rule.source,
+		case when rule.alert_type in ('camera_offline', 'camera_recovered') then rule.alert_type else 'objects' end);
 	rule.min_dwell := coalesce(rule.min_dwell, '0');
 	rule.min_count := coalesce(rule.min_count, 1);
 	rule.cooldown := coalesce(rule.cooldown, '0');
