@@ -160,7 +160,7 @@ static bool
 settle_length(int64_t fixed, int *wanted)
 {
 	if (fixed <= 0)
-		return *wanted > 0;
+		return true;
 	if (*wanted > 0 && *wanted != fixed)
 		return false;
 	*wanted = (int) fixed;
@@ -192,6 +192,11 @@ settle_shape(InputShape *shape, ONNXTensorElementDataType type, const int64_t *d
 	{
 		snprintf(error, error_size, "the model's input is not %d by %d", shape->width,
 				 shape->height);
+		return false;
+	}
+	if (shape->width <= 0 || shape->height <= 0)
+	{
+		snprintf(error, error_size, "the size of its input must be given, as it takes many");
 		return false;
 	}
 	return true;

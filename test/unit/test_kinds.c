@@ -144,6 +144,14 @@ yolo11_of_any_size(void **state)
 {
 	finds_players_and_ball("models/yolo11n.onnx", 640, 384);
 	finds_players_and_ball("models/yolo11n.onnx", 480, 480);
+	for (int width = 0; width <= 640; width += 640)
+	{
+		ModelSpec spec = model("yolo", "models/yolo11n.onnx", width, 0, COCO, 80, 0.5f);
+		char error[400] = "";
+
+		assert_null(detector_open(&spec, error, sizeof(error)));
+		assert_non_null(strstr(error, "the size of its input must be given"));
+	}
 }
 
 static void
