@@ -99,6 +99,12 @@ my $path = kept_media($node) . "/$snapshot";
 ok(wait_until(sub { -s $path }, 10), 'the file is there') or diag($path);
 is(join('x', jpeg_size($path)), '768x576', 'a JPEG of the frame\'s size');
 
+# The int8 weights are chosen where the processor has VNNI, and the status says so.
+my $runtime;
+wait_until(sub { $runtime = sql_value($node, "select runtime from cctv.camera_status join cctv.cameras using (camera_id) where name = 'lobby'") });
+like($runtime, qr/^objects: onnxruntime [\d.]+( int8)?$/, 'the status says what runs the model');
+is($runtime =~ /int8$/ ? 1 : 0, slurp_file('/proc/cpuinfo') =~ /vnni/ ? 1 : 0, 'and with which weights');
+
 # Stop: at once, and the engine lets go of the stream.
 $begin = time;
 $node->safe_psql('postgres', "select cctv.stop('lobby')");

@@ -62,10 +62,17 @@ void
 camera_report(Camera *camera, int64_t at_us)
 {
 	EventPublish publish = {.state = PUBLISH_OFF};
+	char runtime[EVENT_RUNTIME];
+	CameraPlan *plan;
 
+	pthread_mutex_lock(&camera->lock);
+	plan = camera_plan_ref(camera->wanted);
+	pthread_mutex_unlock(&camera->lock);
+	camera_plan_runtime(plan, runtime, sizeof(runtime));
+	camera_plan_unref(plan);
 	if (camera->publisher != NULL)
 		publisher_status(camera->publisher, &publish);
-	camera_stats_tell(&camera->stats, &camera->counters, camera->reconnects, &publish,
+	camera_stats_tell(&camera->stats, &camera->counters, camera->reconnects, runtime, &publish,
 					  camera->events, at_us);
 }
 

@@ -79,6 +79,23 @@ camera_plan_wants(const CameraPlan *plan, const char *label)
 	return false;
 }
 
+void
+camera_plan_runtime(const CameraPlan *plan, char *runtime, size_t size)
+{
+	size_t used = 0;
+
+	runtime[0] = '\0';
+	for (int i = 0; i < plan->nmodels && used < size; i++)
+	{
+		char text[MODEL_RUNTIME_TEXT];
+
+		model_runtime(plan->models[i], text);
+		if (text[0] != '\0')
+			used += snprintf(runtime + used, size - used, "%s%s: %s", used > 0 ? ", " : "",
+							 model_config(plan->models[i])->name, text);
+	}
+}
+
 bool
 camera_plan_unpaced(const CameraPlan *plan)
 {

@@ -33,6 +33,12 @@ extern bool camera_plan_equal(const CameraPlan *a, const CameraPlan *b);
 /* Does the camera ask for objects of this label? */
 extern bool camera_plan_wants(const CameraPlan *plan, const char *label);
 
+/*
+ * What runs its models, of those that have been loaded: "objects: onnxruntime 1.24.3
+ * int8, faces: onnxruntime 1.24.3"; cut off at size.
+ */
+extern void camera_plan_runtime(const CameraPlan *plan, char *runtime, size_t size);
+
 /* A file that is played as fast as possible: it waits for every result. */
 extern bool camera_plan_unpaced(const CameraPlan *plan);
 

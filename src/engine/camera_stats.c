@@ -60,7 +60,7 @@ follow_session(CameraStats *stats, uint64_t packets, const EventStats *now)
 }
 
 void
-camera_stats_tell(CameraStats *stats, const Counters *counters, int reconnects,
+camera_stats_tell(CameraStats *stats, const Counters *counters, int reconnects, const char *runtime,
 				  const EventPublish *publish, EventStream *events, int64_t at_us)
 {
 	int64_t now_us = clock_monotonic_us();
@@ -80,6 +80,7 @@ camera_stats_tell(CameraStats *stats, const Counters *counters, int reconnects,
 					  .reconnects = reconnects,
 					  .publish = *publish};
 
+	snprintf(now.runtime, sizeof(now.runtime), "%s", runtime);
 	follow_session(stats, packets, &now);
 	if (seconds > 0)
 	{

@@ -47,6 +47,7 @@ extern void camera_stats_decoding(CameraStats *stats, bool watching, const char 
 
 /* Tell the counters of the session, which may have begun anew, at this stream time. */
 extern void camera_stats_tell(CameraStats *stats, const Counters *counters, int reconnects,
-							  const EventPublish *publish, EventStream *events, int64_t at_us);
+							  const char *runtime, const EventPublish *publish, EventStream *events,
+							  int64_t at_us);
 
 #endif /* CCTV_CAMERA_STATS_H */

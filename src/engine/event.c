@@ -353,6 +353,7 @@ event_stats(EventStream *stream, int64_t at_us, const EventStats *stats)
 	json_object_set_new(object, "inferences", json_integer(stats->inferences));
 	json_object_set_new(object, "dropped_events", json_integer(dropped));
 	json_object_set_new(object, "reconnects", json_integer(stats->reconnects));
+	json_object_set_new(object, "runtime", json_string(stats->runtime));
 	set_decoding(object, stats);
 	if (stats->width > 0)
 	{

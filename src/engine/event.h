@@ -62,6 +62,8 @@ typedef struct EventPublish
 } EventPublish;
 
 /* What a camera's `stats` line says. */
+#define EVENT_RUNTIME 512
+
 typedef struct EventStats
 {
 	int64_t last_frame_us; /* 0: no frame yet */
@@ -84,6 +86,7 @@ typedef struct EventStats
 	uint64_t watching_us;	 /* of stream time, keyframes only */
 	uint64_t decoding_us;	 /* of stream time, every frame */
 	uint64_t wakes;
+	char runtime[EVENT_RUNTIME]; /* what runs the camera's models, "" if none has run */
 	EventPublish publish;
 } EventStats;
 

@@ -25,6 +25,7 @@ create table cctv.camera_status (
 	width integer,
 	height integer,
 	codec text,
+	runtime text,
 	decoding text,
 	decoding_note text,
 	keyframe_interval real,
@@ -47,6 +48,7 @@ create table cctv.camera_status (
 		fps_in between 0 and 100000 and fps_decoded between 0 and 100000
 		and fps_analysed between 0 and 100000 and inference_ms between 0 and 86400000),
 	constraint decoding_is_full_or_keyframes check (decoding in ('full', 'keyframes')),
+	constraint runtime_up_to_1000_characters check (length(runtime) <= 1000),
 	constraint decoding_note_up_to_1000_characters check (length(decoding_note) <= 1000),
 	constraint times_from_0 check (
 		keyframe_interval between 0 and 1e6 and full_seconds between 0 and 1e12 and keyframes_seconds between 0 and 1e12),
@@ -90,6 +92,8 @@ comment on column cctv.camera_status.reconnects is 'Reconnects since the camera 
 comment on column cctv.camera_status.width is 'Width of the frame in pixels';
 comment on column cctv.camera_status.height is 'Height of the frame in pixels';
 comment on column cctv.camera_status.codec is 'Codec of the stream';
+comment on column cctv.camera_status.runtime is
+	'What runs its models, as "objects: onnxruntime 1.24.3 int8", once they have been loaded';
 comment on column cctv.camera_status.decoding is
 	'What of its stream is decoded now: full, or keyframes, as cameras.idle_decode asks for while nothing happens';
 comment on column cctv.camera_status.decoding_note is

@@ -342,6 +342,7 @@ begin
 			dropped_events = v.dropped_events, reconnects = v.reconnects,
 			width = coalesce(v.width, s.width), height = coalesce(v.height, s.height),
 			codec = coalesce(v.codec, s.codec),
+			runtime = nullif(left(v.runtime, 1000), ''),
 			decoding = v.decoding, decoding_note = nullif(left(v.decoding_note, 1000), ''),
 			keyframe_interval = coalesce(v.keyframe_interval, s.keyframe_interval),
 			full_seconds = v.full_s, keyframes_seconds = v.keyframes_s, wakes = v.wakes,
@@ -356,7 +357,7 @@ begin
 			jsonb_to_record(l.body) as v (last_frame_at timestamptz, fps_in real, fps_decoded real,
 				fps_analysed real, inference_ms real, received bigint, frames bigint, analysed bigint, skipped bigint,
 				inferences bigint, dropped_events bigint, reconnects integer, width integer,
-				height integer, codec text, decoding text, decoding_note text, keyframe_interval real,
+				height integer, codec text, runtime text, decoding text, decoding_note text, keyframe_interval real,
 				full_s double precision, keyframes_s double precision, wakes bigint, publish jsonb),
 			jsonb_to_record(coalesce(v.publish, '{}')) as p (state text, message text, fps real,
 				dropped bigint, reconnects integer)
