@@ -405,8 +405,10 @@ mark_cells(Motion *motion, float threshold)
 static void
 learn(Motion *motion, float dt, float threshold)
 {
+	/* Frames far apart: it must not be further behind the daylight for that. */
+	float tau = maxf(BACKGROUND_TAU - dt / 2, dt / 4);
 	LearnRates rates = {.dt = dt,
-						.background = rate(dt, BACKGROUND_TAU),
+						.background = rate(dt, tau),
 						.front = rate(dt, FRONT_TAU),
 						.noise = rate(dt, DEVIATION_TAU),
 						.forget = 1 - rate(dt, RESTLESS_TAU),
