@@ -28,7 +28,8 @@
 #define DEVIATION_TAU 10.0f	 /* and its noise */
 #define FRONT_TAU 120.0f	 /* what stands in front of it is not the background */
 #define STILL_S 10.0f		 /* unless it has stood still for so long: a parked car */
-#define RESTLESS_TAU 20.0f	 /* memory of flicker */
+#define RESTLESS_TAU 20.0f	 /* memory of flicker, */
+#define RESTLESS_STEP_S 0.2f /* longer where frames show less of it */
 #define CALIBRATION_TAU 0.3f /* the background while it is being learnt */
 
 /* Durations, in microseconds. */
@@ -411,7 +412,7 @@ learn(Motion *motion, float dt, float threshold)
 						.background = rate(dt, tau),
 						.front = rate(dt, FRONT_TAU),
 						.noise = rate(dt, DEVIATION_TAU),
-						.forget = 1 - rate(dt, RESTLESS_TAU),
+						.forget = 1 - rate(minf(dt, RESTLESS_STEP_S), RESTLESS_TAU),
 						.changed = WEAK * threshold};
 
 	learn_each(motion->grid.columns * motion->grid.rows, rates, motion->grid.cells,
