@@ -115,3 +115,8 @@ wait_for() {
 		sleep 0.1
 	done
 }
+
+# The archive that this machine installs from.
+debian_mirror() {
+	apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Origin: Debian' | grep -v security | sort -u | head -n 1
+}
