@@ -8,6 +8,7 @@
  */
 #include "frame_search.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -140,6 +141,39 @@ passes(const ObjectFilter *filter, const Box *box, const AVFrame *frame)
 		   aspect <= filter->max_aspect;
 }
 
+/* The largest side of a face that a person has, in widths of the person. */
+#define FACE_MOST 0.8f
+
+/* A face of this part of the frame's width is found in the whole frame, so it needs no person. */
+#define FACE_NEAR 0.1f
+
+/* Enlarged, a small person's trunk may look like a face: is it too large for who has it? */
+static bool
+is_trunk(const Box *face, const char *label, const SearchFrame *frame, const Hosts *hosts)
+{
+	float width = frame->frame->width;
+	float height = frame->frame->height;
+	float side = fmaxf(face->w * width, face->h * height);
+	float x = face->x + face->w / 2;
+	float y = face->y + face->h / 2;
+	bool has_host = false;
+
+	if (face->w >= FACE_NEAR)
+		return false;
+	for (int i = 0; i < hosts->n; i++)
+	{
+		const Box *host = &hosts->items[i].box;
+
+		if (strcmp(hosts->items[i].label, label) != 0 || x < host->x || x > host->x + host->w ||
+			y < host->y || y > host->y + host->h)
+			continue;
+		if (side <= FACE_MOST * host->w * width)
+			return false;
+		has_host = true;
+	}
+	return has_host;
+}
+
 /* Take over what a model has found where it is not masked. */
 static void
 take_objects(const CameraPlan *plan, int index, const SearchFrame *frame, const Detector *detector,
@@ -147,13 +181,15 @@ take_objects(const CameraPlan *plan, int index, const SearchFrame *frame, const 
 {
 	const ModelOptions *options = &model_config(plan->models[index])->options;
 	bool exact = traits_of(plan, index)->one_per_region;
+	const char *host = traits_of(plan, index)->faces ? host_label(plan, index) : NULL;
 
 	for (int i = 0; i < objects->count; i++)
 	{
 		const Object *object = &objects->items[i];
 		const char *label = detector_label(detector, object->label);
 
-		if (polygons_contain(&plan->config->masks, box_foot(&object->box)))
+		if (polygons_contain(&plan->config->masks, box_foot(&object->box)) ||
+			(host != NULL && is_trunk(&object->box, host, frame, hosts)))
 			continue;
 		if (hosts->n < MAX_HOSTS)
 		{

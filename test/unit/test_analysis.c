@@ -372,6 +372,22 @@ small_faces_are_found_on_persons(void **state)
 	av_frame_free(&frame);
 }
 
+/* Pedestrians of twenty pixels' width: enlarged, a coat looked like a face to the model. */
+static void
+a_trunk_is_no_face(void **state)
+{
+	AVFrame *frame;
+
+	need_file(media_path_of_video());
+	need_file("models/ultraface.onnx");
+	need_file("models/efficientdet-lite1.onnx");
+	/* One of the others has a face. */
+	frame = video_frame(media_path_of_video(), 33);
+	assert_int_equal(
+		faces_found(frame, OBJECTS "," FACES("{}"), "\"models\":[\"objects\",\"faces\"]"), 1);
+	av_frame_free(&frame);
+}
+
 #define COLOURS "build/tiny-colours.onnx"
 
 /* The first object of this model; the caller decrefs it. */
@@ -519,6 +535,7 @@ main(void)
 		cmocka_unit_test(who_stands_in_a_watched_zone_is_told_every_second),
 		cmocka_unit_test(a_blocked_view_is_told),
 		cmocka_unit_test(small_faces_are_found_on_persons),
+		cmocka_unit_test(a_trunk_is_no_face),
 		cmocka_unit_test(a_classifier_looks_at_each_person),
 		cmocka_unit_test(heat_without_motion_is_told_with_its_temperature),
 	};
