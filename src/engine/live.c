@@ -43,10 +43,9 @@ struct Live
 	AVFrame *frame;		 /* NULL: none */
 	uint64_t number;	 /* of the frame */
 	int64_t at_us;
-	int64_t shown_us;  /* monotonic */
-	AVFrame *searched; /* in which the objects were found, if somebody looked then */
-	int64_t searched_at_us;
-	bool still; /* the objects are the same in any frame */
+	int64_t shown_us;		/* monotonic */
+	int64_t searched_at_us; /* of the frame in which the objects were found */
+	bool still;				/* they are the same in any frame */
 	int nobjects;
 	LiveObject objects[LIVE_MAX_OBJECTS];
 };
@@ -97,20 +96,12 @@ live_join(LiveBoard *board, int camera_id)
 	return live;
 }
 
-/* With the lock held, or of the last reference. */
-static void
-drop_pictures(Live *live)
-{
-	av_frame_free(&live->frame);
-	av_frame_free(&live->searched);
-}
-
 void
 live_unref(Live *live)
 {
 	if (live == NULL || --live->references > 0)
 		return;
-	drop_pictures(live);
+	av_frame_free(&live->frame);
 	pthread_cond_destroy(&live->shown);
 	pthread_mutex_destroy(&live->lock);
 	free(live);
@@ -186,7 +177,7 @@ stop_if_unwatched(Live *live, int64_t now)
 		return false;
 	live->watched_until_us = 0;
 	pthread_mutex_lock(&live->lock);
-	drop_pictures(live);
+	av_frame_free(&live->frame);
 	pthread_mutex_unlock(&live->lock);
 	return true;
 }
@@ -217,16 +208,11 @@ live_show_frame(Live *live, const AVFrame *frame, int64_t at_us)
 }
 
 void
-live_show_objects(Live *live, const LiveObject *objects, int nobjects, const AVFrame *frame,
-				  int64_t at_us)
+live_show_objects(Live *live, const LiveObject *objects, int nobjects, bool still, int64_t at_us)
 {
-	AVFrame *reference = frame != NULL && live_is_watched(live) ? av_frame_clone(frame) : NULL;
-
 	pthread_mutex_lock(&live->lock);
-	av_frame_free(&live->searched);
-	live->searched = reference;
 	live->searched_at_us = at_us;
-	live->still = frame == NULL;
+	live->still = still;
 	memcpy(live->objects, objects, nobjects * sizeof(*objects));
 	live->nobjects = nobjects;
 	pthread_mutex_unlock(&live->lock);
@@ -237,7 +223,7 @@ live_clear(Live *live)
 {
 	pthread_mutex_lock(&live->lock);
 	live->streams = false;
-	drop_pictures(live);
+	av_frame_free(&live->frame);
 	live->nobjects = 0;
 	pthread_mutex_unlock(&live->lock);
 }
@@ -263,27 +249,25 @@ move_box(const LiveObject *object, float seconds)
 
 /* With the lock held: the newest picture, and what is known of it. */
 static LiveResult
-take_picture(const Live *live, bool annotated, LivePicture *picture)
+take_picture(const Live *live, LivePicture *picture)
 {
-	bool known = live->still || live->at_us - live->searched_at_us < SEARCHED_US;
-	bool searched = annotated && known && live->searched != NULL;
+	int64_t since_us = live->at_us - live->searched_at_us;
+	bool known = live->still || since_us < SEARCHED_US;
 
-	picture->frame = av_frame_clone(searched ? live->searched : live->frame);
-	picture->at_us = searched ? live->searched_at_us : live->at_us;
+	picture->frame = av_frame_clone(live->frame);
+	picture->at_us = live->at_us;
 	picture->number = live->number;
 	memcpy(picture->camera, live->camera, sizeof(picture->camera));
 	/* Those of an old frame have gone on. */
 	picture->nobjects = known ? live->nobjects : 0;
 	memcpy(picture->objects, live->objects, picture->nobjects * sizeof(LiveObject));
 	for (int i = 0; !live->still && i < picture->nobjects; i++)
-		picture->objects[i].box = move_box(
-			&picture->objects[i], (float) (picture->at_us - live->searched_at_us) / CLOCK_SECOND);
+		picture->objects[i].box = move_box(&picture->objects[i], (float) since_us / CLOCK_SECOND);
 	return picture->frame != NULL ? LIVE_OK : LIVE_NO_MEMORY;
 }
 
 LiveResult
-live_look(Live *live, bool annotated, int64_t deadline_us, const atomic_bool *cancelled,
-		  LivePicture *picture)
+live_look(Live *live, int64_t deadline_us, const atomic_bool *cancelled, LivePicture *picture)
 {
 	LiveResult result = LIVE_CANCELLED;
 	int64_t begin_us = clock_monotonic_us();
@@ -296,7 +280,7 @@ live_look(Live *live, bool annotated, int64_t deadline_us, const atomic_bool *ca
 		if (!live->streams && deadline_us > begin_us + RETURN_US)
 			deadline_us = begin_us + RETURN_US;
 		live->watched_until_us = now + WATCH_US;
-		result = has_picture(live, now) ? take_picture(live, annotated, picture) : LIVE_NOTHING;
+		result = has_picture(live, now) ? take_picture(live, picture) : LIVE_NOTHING;
 		if (result != LIVE_NOTHING || now >= deadline_us)
 			break;
 		result = LIVE_CANCELLED;
@@ -326,7 +310,7 @@ live_next(Live *live, uint64_t after, int64_t deadline_us, const atomic_bool *ca
 	if (*cancelled)
 		result = LIVE_CANCELLED;
 	else if (live->frame != NULL && live->number != after)
-		result = take_picture(live, false, picture);
+		result = take_picture(live, picture);
 	pthread_mutex_unlock(&live->lock);
 	return result;
 }

@@ -65,9 +65,12 @@ extern bool live_is_watched(const Live *live);
 /* A frame has been decoded; the caller keeps its own reference. */
 extern void live_show_frame(Live *live, const AVFrame *frame, int64_t at_us);
 
-/* These objects are in this frame, or (NULL) in whatever frame is newest. */
-extern void live_show_objects(Live *live, const LiveObject *objects, int nobjects,
-							  const AVFrame *frame, int64_t at_us);
+/*
+ * These objects were found in the frame of this time, or (still) stand in
+ * whatever frame is newest.
+ */
+extern void live_show_objects(Live *live, const LiveObject *objects, int nobjects, bool still,
+							  int64_t at_us);
 
 /* The stream is gone, and its picture with it; it is back with the next frame. */
 extern void live_clear(Live *live);
@@ -90,14 +93,12 @@ extern void live_tell_snapshot(Live *live, const Snapshot *snapshot, const Snaps
 
 /*
  * The newest picture, which is awaited if there is none of the last seconds,
- * though not for long if there is no stream.
- * To be annotated it is the newest of which the objects are known, if that is
- * hardly older and was kept; else boxes are where the last search and their speed
- * put them at its time.  On LIVE_OK the caller
+ * though not for long if there is no stream.  The boxes of its objects are where
+ * the last search and their speed put them at its time.  On LIVE_OK the caller
  * frees picture->frame.
  */
-extern LiveResult live_look(Live *live, bool annotated, int64_t deadline_us,
-							const atomic_bool *cancelled, LivePicture *picture);
+extern LiveResult live_look(Live *live, int64_t deadline_us, const atomic_bool *cancelled,
+							LivePicture *picture);
 
 /*
  * The newest picture, awaited if it is not newer than the one numbered `after`:

@@ -50,7 +50,7 @@ look(Request *request, Live *live, LivePicture *picture)
 
 	if (deadline_us > request->deadline_us)
 		deadline_us = request->deadline_us;
-	result = live_look(live, is_annotated(request), deadline_us, &request->cancelled, picture);
+	result = live_look(live, deadline_us, &request->cancelled, picture);
 	if (result == LIVE_NO_MEMORY)
 		request_fail(request, CCTV_ERROR_FAILED, NULL, "the engine is out of memory");
 	else if (result != LIVE_OK)

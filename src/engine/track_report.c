@@ -150,8 +150,7 @@ track_report_show(const TrackReport *report, const CameraPlan *plan, const Track
 				 track_label(plan, &tracks[i]), (int) (tracks[i].confidence * 100 + 0.5f));
 		n++;
 	}
-	live_show_objects(report->live, objects, n, frame != NULL ? frame->frame : NULL,
-					  frame != NULL ? frame->at_us : 0);
+	live_show_objects(report->live, objects, n, frame == NULL, frame != NULL ? frame->at_us : 0);
 }
 
 void
