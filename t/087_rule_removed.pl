@@ -1,5 +1,6 @@
 # Somebody removes a rule in the middle of a transaction of the worker that was
-# about to follow it: what was seen is stored all the same.
+# about to follow it: what was seen is stored all the same.  When the two wait for
+# each other it is the worker that gives way.
 use strict;
 use warnings;
 use lib 't/lib';
@@ -45,6 +46,35 @@ cmp_ok($removed, '>=', 1, "the worker met $removed removals");
 wait_state($node, 'busy', 'finished', 'the file ends', within => 180);
 is(rows('busy'), rows('free'), 'nothing is lost');
 unlike(log_since($node), qr/could not store/, 'and nothing was refused');
+
+# The worker waits for alerts, with what it remembers of the rule locked; the
+# removal has the rule, and waits for both.
+my $deadlocks = 'select deadlocks from pg_stat_database where datname = current_database()';
+my $before = sql_value($node, $deadlocks);
+my $from = -s $node->logfile;
+add_camera($node, 'deadly', media('vtest.mp4'), loop => 'true');
+$node->safe_psql('postgres', "delete from cctv.alert_rules where camera_id = cctv.camera_id('deadly')");
+foreach my $round (1 .. 10)
+{
+	$node->safe_psql('postgres',
+		"insert into cctv.alert_rules (name, camera_id, labels, min_dwell)"
+		  . " values ('deadly', cctv.camera_id('deadly'), '{person}', '1 s')");
+	$session->query_safe('begin; lock table cctv.alerts in share mode;');
+	wait_sql($node, "select exists (select from pg_locks where not granted and pid = $worker)",
+		"round $round: the worker waits to raise an alert");
+	my $remover = $node->background_psql('postgres');
+	$remover->query_until(qr/removing/, "\\echo removing\ndelete from cctv.alert_rules where name = 'deadly';\n");
+	wait_sql($node, "select count(*) = 2 from pg_locks where not granted", "round $round: and who removes the rule");
+	$session->query_safe('commit');
+	ok($remover->query_safe('select 1'), "round $round: the rule is removed");
+	$remover->quit;
+	last if wait_until(sub { sql_value($node, $deadlocks) > $before }, 3);
+}
+cmp_ok(sql_value($node, $deadlocks), '>', $before, 'they have met in a deadlock');
+my $mark = sql_value($node, 'select clock_timestamp()');
+wait_sql($node, "select count(*) > 0 from cctv.detections join cctv.cameras c using (camera_id) where c.name = 'deadly' and at > '$mark'",
+	'and the worker goes on');
+unlike(log_since($node, $from), qr/deadlock/, 'without a word');
 
 $session->quit;
 finish();

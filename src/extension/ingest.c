@@ -423,7 +423,9 @@ cctv_ingest_next(int64 now, bool *reassign)
 			queue.without_notify = true;
 			break;
 		case CCTV_RETRY:
-			cctv_action_report("storing events", &failure);
+			/* To give way in a deadlock is our part, and done; worth a word is one that comes back. */
+			if (failure.sqlstate != ERRCODE_T_R_DEADLOCK_DETECTED || queue.retry_delay > 0)
+				cctv_action_report("storing events", &failure);
 			retry_later(now);
 			break;
 		case CCTV_FAILED:
