@@ -47,11 +47,11 @@ camera_stats_decoding(CameraStats *stats, bool watching, const char *note, int64
 
 /* A new session has begun to count from zero: so does what was told. */
 static void
-follow_session(CameraStats *stats, uint64_t packets, const EventStats *now)
+follow_session(CameraStats *stats, unsigned session)
 {
-	if (packets >= stats->packets && now->frames >= stats->frames &&
-		now->analysed >= stats->analysed && now->inferences >= stats->inferences)
+	if (session == stats->session)
 		return;
+	stats->session = session;
 	stats->packets = 0;
 	stats->frames = 0;
 	stats->analysed = 0;
@@ -59,11 +59,19 @@ follow_session(CameraStats *stats, uint64_t packets, const EventStats *now)
 	stats->inference_us = 0;
 }
 
+/* How much a counter has grown; one that a session just begins to reset has not. */
+static uint64_t
+growth(uint64_t now, uint64_t told)
+{
+	return now > told ? now - told : 0;
+}
+
 void
 camera_stats_tell(CameraStats *stats, const Counters *counters, int reconnects, const char *runtime,
 				  const EventPublish *publish, EventStream *events, int64_t at_us)
 {
 	int64_t now_us = clock_monotonic_us();
+	unsigned session = counters->session;
 	uint64_t packets = counters->packets;
 	uint64_t inference_us = counters->inference_us;
 	double seconds = (double) (now_us - stats->told_us) / CLOCK_SECOND;
@@ -81,15 +89,15 @@ camera_stats_tell(CameraStats *stats, const Counters *counters, int reconnects, 
 					  .publish = *publish};
 
 	snprintf(now.runtime, sizeof(now.runtime), "%s", runtime);
-	follow_session(stats, packets, &now);
+	follow_session(stats, session);
 	if (seconds > 0)
 	{
-		now.fps_in = (packets - stats->packets) / seconds;
-		now.fps_decoded = (now.frames - stats->frames) / seconds;
-		now.fps_analysed = (now.analysed - stats->analysed) / seconds;
+		now.fps_in = growth(packets, stats->packets) / seconds;
+		now.fps_decoded = growth(now.frames, stats->frames) / seconds;
+		now.fps_analysed = growth(now.analysed, stats->analysed) / seconds;
 	}
 	if (now.inferences > stats->inferences)
-		now.inference_ms = (double) (inference_us - stats->inference_us) /
+		now.inference_ms = (double) growth(inference_us, stats->inference_us) /
 						   (now.inferences - stats->inferences) / 1000;
 	pthread_mutex_lock(&stats->lock);
 	now.width = stats->width;

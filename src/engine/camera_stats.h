@@ -27,6 +27,7 @@ typedef struct CameraStats
 
 	/* The counters as they were told last, and when (monotonic). */
 	int64_t told_us;
+	unsigned session;
 	uint64_t packets;
 	uint64_t frames;
 	uint64_t analysed;

@@ -74,20 +74,6 @@ follow_clock(Camera *camera)
 		recording_follow_clock(camera->recording, clock_wall_us());
 }
 
-static void
-reset_counters(Counters *counters)
-{
-	counters->packets = 0;
-	counters->frames = 0;
-	counters->analysed = 0;
-	counters->skipped = 0;
-	counters->inferences = 0;
-	counters->inference_us = 0;
-	counters->wakes = 0;
-	counters->watching_us = 0;
-	counters->decoding_us = 0;
-}
-
 /* The stream is open: is this a new session? */
 static void
 begin_stream(Camera *camera)
@@ -102,7 +88,7 @@ begin_stream(Camera *camera)
 	camera->fresh_session = true;
 	camera->reconnects++;
 	event_stream_begin(camera->events);
-	reset_counters(&camera->counters);
+	counters_begin_session(&camera->counters);
 	idle_gate_reset_totals(&camera->idle.gate);
 }
 

@@ -9,6 +9,7 @@
 
 typedef struct Counters
 {
+	atomic_uint session;		/* how often they began from zero */
 	atomic_ullong packets;		/* of the video stream */
 	atomic_ullong frames;		/* decoded */
 	atomic_ullong analysed;		/* sampled, and looked at for motion at least */
@@ -20,5 +21,21 @@ typedef struct Counters
 	atomic_ullong decoding_us;	/* of stream time, every frame */
 	atomic_llong last_frame_us; /* time of the newest frame, 0: none */
 } Counters;
+
+/* All of them from zero, but for last_frame_us.  The session tells when that is done. */
+static inline void
+counters_begin_session(Counters *counters)
+{
+	counters->packets = 0;
+	counters->frames = 0;
+	counters->analysed = 0;
+	counters->skipped = 0;
+	counters->inferences = 0;
+	counters->inference_us = 0;
+	counters->wakes = 0;
+	counters->watching_us = 0;
+	counters->decoding_us = 0;
+	counters->session++;
+}
 
 #endif /* CCTV_COUNTERS_H */
