@@ -36,6 +36,22 @@ ok(wait_until(sub { (worker_pid($node) // $worker) != $worker }, 30), 'the launc
   or show_cluster($node);
 flows('after the worker was terminated');
 
+# As often as somebody does that: the pause does not grow for a worker that has served.
+foreach my $time (2 .. 4)
+{
+	wait_sql($node,
+		"select backend_start < clock_timestamp() - interval '6 seconds' from pg_stat_activity where backend_type like 'pg_cctv worker%'",
+		"time $time: the worker has served for a while");
+	$worker = worker_pid($node);
+	my $at = $node->safe_psql('postgres', "select clock_timestamp() from pg_terminate_backend($worker)");
+	wait_sql($node,
+		"select count(*) = 1 from pg_stat_activity where backend_type like 'pg_cctv worker%' and pid <> $worker",
+		"time $time: another comes");
+	cmp_ok(sql_value($node,
+			"select extract(epoch from backend_start - '$at') from pg_stat_activity where backend_type like 'pg_cctv worker%'"),
+		'<', 4, "time $time: after a moment");
+}
+
 # Terminate the launcher: the postmaster starts another.
 my $launcher = launcher_pid($node);
 is($node->safe_psql('postgres', "select pg_terminate_backend($launcher)"), 't', 'the launcher is terminated');

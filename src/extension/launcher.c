@@ -36,8 +36,8 @@
 #define MISSING_INTERVAL_MS 1000 /* a database, the role or a worker is missing */
 #define FIRST_DELAY_MS 1000		 /* between the death of a worker and the next */
 #define LONGEST_DELAY_MS 60000
-#define NO_SLOT_DELAY_MS 5000  /* max_worker_processes is exhausted */
-#define HEALTHY_AFTER_MS 30000 /* a worker that lived this long starts afresh */
+#define NO_SLOT_DELAY_MS 5000 /* max_worker_processes is exhausted */
+#define HEALTHY_AFTER_MS 5000 /* a worker that lived this long starts afresh */
 
 /* What the launcher knows about a slot besides what is in shared memory. */
 typedef struct Watch
