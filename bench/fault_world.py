@@ -180,9 +180,14 @@ class World:
         wait_until(lambda: self.value(stopped) == "t" and not self.engines(), 30, "the stop of all cameras")
         self.proxy.mode, self.proxy.upstream = "pass", self.streams["h264"].port
         self.server.sql(f"update cctv.cameras set url = '{self.lobby_url()}' where name = 'lobby'")
+        # Those of a fault before stay with the camera for as long as its host is the same.
+        self.server.sql("select cctv.set_credentials('lobby', null, null)")
         for name in self.cameras:
             self.server.sql(f"select cctv.start('{name}')")
         self.settle()
+        # One that ends sooner is replaced after a longer pause.
+        served = "select backend_start < clock_timestamp() - interval '6 s' from pg_stat_activity where pid = "
+        wait_until(lambda: self.value(f"{served}{self.worker()}") == "t", 30, "a worker that has served for a while")
 
     def lobby_url(self):
         return f"rtsp://127.0.0.1:{self.proxy.port}/camera"
