@@ -211,6 +211,13 @@ select cctv.acknowledge(0);
 delete from cctv.alert_rules where camera_id = -4;
 select count(*) > 0 as kept, count(rule_id) from cctv.alerts where camera_id = -4;
 
+-- So they do cameras that were removed without their history.
+savepoint removed;
+select cctv.remove_camera(-4);
+select cctv.acknowledge(:alert, 'nor the plumber');
+select cctv.acknowledge(max(alert_id)) from cctv.alerts where camera_id = -4 and acknowledged_at is null;
+rollback to removed;
+
 -- A camera takes its zones, rules and what they remember along.
 select cctv.remove_camera(-6, keep_history => false);
 select cctv.maintain();

@@ -125,11 +125,14 @@ begin
 	if found then
 		return true;
 	end if;
-	perform cctv.checked_camera(a.camera_id, 'operate') from cctv.alerts as a where a.alert_id = acknowledge.alert_id;
+	perform from cctv.alerts as a where a.alert_id = acknowledge.alert_id;
 	if not found then
 		raise exception 'alert % does not exist', acknowledge.alert_id
 			using errcode = 'undefined_object';
 	end if;
+	-- A camera that was removed does not exist for checked_camera().
+	perform cctv.checked_camera(a.camera_id, 'operate') from cctv.alerts as a
+		where a.alert_id = acknowledge.alert_id and a.camera_id not in (select cctv.my_cameras('operate'));
 	return false;
 end
 $$;
