@@ -225,8 +225,14 @@ select (select count(*) from cctv.cameras where camera_id = -6) as cameras, (sel
 	(select count(*) from cctv.zones where camera_id = -6) as zones, (select count(*) from cctv.alert_rules where camera_id = -6) as rules,
 	(select count(*) from cctv.crowd_state where camera_id = -6) as crowds, (select count(*) from cctv.rule_cooldown where camera_id = -6) as cooldowns;
 
+-- A camera goes by its name or its number.
+select cctv.add_rule('by number', -5, 'loitering', zone => 'yard', min_dwell => '5 s') as numbered \gset
+select camera_id, alert_type, zone_id is not null as in_zone, min_dwell from cctv.alert_rules where rule_id = :numbered;
+select cctv.remove_rule(:numbered);
+
 -- What is wrong.
 \set VERBOSITY terse
+select cctv.add_rule('x', 0);
 select cctv.add_rule('x', 'nowhere');
 select cctv.add_rule('x', 'camera 1', zone => 'nowhere');
 select cctv.add_rule('x', 'camera 1', zone => 'gate');

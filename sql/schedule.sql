@@ -40,7 +40,7 @@ where s.action = 'run';
 select bool_and(cctv.is_scheduled(:berlin, 'run', t)) as on_all_night
 from generate_series(timestamptz '2026-01-15 21:00+00', '2026-01-16 04:59+00', '7 minutes') as t;
 select cctv.next_change('berlin', '2026-01-15 12:00+00');
-select cctv.unschedule('berlin', 'run');
+select cctv.unschedule(:berlin, 'run');
 
 -- The nights in which clocks change are an hour shorter and longer.
 select camera, night, sum(case when s.is_on then 5 else 0 end) as minutes, count(*) filter (where s.is_on and not was_on) as times_on

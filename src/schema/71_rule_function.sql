@@ -37,7 +37,7 @@ comment on function cctv.default_rules(text) is
 
 create function cctv.add_rule(
 	name text,
-	camera text default null,
+	camera integer,
 	alert_type text default null,
 	severity text default 'warning',
 	labels text[] default null,
@@ -55,7 +55,6 @@ create function cctv.add_rule(
 	as $$
 #variable_conflict use_column
 declare
-	of_camera integer;
 	added integer;
 	unknown text;
 begin
@@ -73,7 +72,7 @@ begin
 					from cctv.models as m, unnest(m.labels) as l);
 	end if;
 	if camera is not null then
-		of_camera := cctv.checked_camera(cctv.camera_id(camera), 'manage');
+		perform cctv.checked_camera(camera, 'manage');
 	elsif zone is not null or line is not null then
 		raise exception 'a zone or line is of one camera'
 			using errcode = 'invalid_parameter_value',
@@ -81,14 +80,38 @@ begin
 	end if;
 	insert into cctv.alert_rules (name, camera_id, source, alert_type, severity, labels, min_confidence, zone_id,
 			line_id, direction, min_dwell, min_count, cooldown, enabled)
-		values (add_rule.name, of_camera, add_rule.source, add_rule.alert_type, add_rule.severity, add_rule.labels,
+		values (add_rule.name, add_rule.camera, add_rule.source, add_rule.alert_type, add_rule.severity, add_rule.labels,
 			add_rule.min_confidence,
-			case when zone is not null then cctv.zone_id(of_camera, zone) end,
-			case when line is not null then cctv.zone_id(of_camera, line) end,
+			case when zone is not null then cctv.zone_id(camera, zone) end,
+			case when line is not null then cctv.zone_id(camera, line) end,
 			add_rule.direction, add_rule.min_dwell, add_rule.min_count, add_rule.cooldown, add_rule.enabled)
 		returning rule_id into added;
 	return added;
 end
+$$;
+comment on function cctv.add_rule(text, integer, text, text, text[], real, text, text, text, interval, integer, interval, text, boolean) is
+	'Adds an alert rule for a camera, or for all when none is named; returns its key';
+
+create function cctv.add_rule(
+	name text,
+	camera text default null,
+	alert_type text default null,
+	severity text default 'warning',
+	labels text[] default null,
+	min_confidence real default null,
+	zone text default null,
+	line text default null,
+	direction text default null,
+	min_dwell interval default '0',
+	min_count integer default 1,
+	cooldown interval default '0',
+	source text default 'objects',
+	enabled boolean default true) returns integer
+	language sql
+	set search_path = pg_catalog, pg_temp
+	as $$
+	select cctv.add_rule(name, case when camera is not null then cctv.camera_id(camera) end, alert_type, severity,
+		labels, min_confidence, zone, line, direction, min_dwell, min_count, cooldown, source, enabled)
 $$;
 comment on function cctv.add_rule(text, text, text, text, text[], real, text, text, text, interval, integer, interval, text, boolean) is
 	'Adds an alert rule for a camera, or for all when none is named; returns its key';

@@ -183,18 +183,24 @@ end
 $$;
 comment on function cctv.unschedule(integer) is 'Removes a schedule';
 
-create function cctv.unschedule(camera text, action text) returns bigint
+create function cctv.unschedule(camera integer, action text) returns bigint
 	language plpgsql
 	set search_path = pg_catalog, pg_temp
 	as $$
 declare
 	n bigint;
 begin
-	delete from cctv.schedules as s where s.camera_id = cctv.checked_camera(cctv.camera_id(camera), 'manage') and s.action = unschedule.action;
+	delete from cctv.schedules as s where s.camera_id = cctv.checked_camera(camera, 'manage') and s.action = unschedule.action;
 	get diagnostics n = row_count;
 	return n;
 end
 $$;
+comment on function cctv.unschedule(integer, text) is 'Removes all schedules of a camera''s action; returns how many there were';
+
+create function cctv.unschedule(camera text, action text) returns bigint
+	language sql
+	set search_path = pg_catalog, pg_temp
+	as $$ select cctv.unschedule(cctv.camera_id(camera), action) $$;
 comment on function cctv.unschedule(text, text) is 'Removes all schedules of a camera''s action; returns how many there were';
 
 create function cctv.schedule_at(

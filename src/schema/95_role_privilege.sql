@@ -221,6 +221,7 @@ grant execute on function
 	cctv.remove_zone(text, text),
 	cctv.default_rules(integer),
 	cctv.default_rules(text),
+	cctv.add_rule(text, integer, text, text, text[], real, text, text, text, interval, integer, interval, text, boolean),
 	cctv.add_rule(text, text, text, text, text[], real, text, text, text, interval, integer, interval, text, boolean),
 	cctv.remove_rule(integer),
 	cctv.add_schedule(integer, integer, text, text, text, text, text, date, date, date[]),
@@ -228,6 +229,7 @@ grant execute on function
 	cctv.schedule(text, text, text, text, text, text, date, date, date[]),
 	cctv.schedule_rule(integer, text, text, text, text, date, date, date[]),
 	cctv.unschedule(integer),
+	cctv.unschedule(integer, text),
 	cctv.unschedule(text, text)
 	to cctv_operator;
 
