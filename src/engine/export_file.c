@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include <libavformat/avformat.h>
+#include <libavutil/opt.h>
 
 #include "ffmpeg_compat.h"
 #include "log.h"
@@ -418,7 +419,11 @@ export_file_discard(ExportFile *file)
 	if (file->error == 0)
 		file->error = -ECANCELED;
 	if (file->begun)
+	{
+		/* Else the muxer reads its file again, and complains that it may not. */
+		av_opt_set(file->muxer->priv_data, "movflags", "-faststart", 0);
 		av_write_trailer(file->muxer);
+	}
 	if (file->fd >= 0 && file->temporary[0] != '\0')
 	{
 		int error = media_remove(file->media_dir, file->temporary);

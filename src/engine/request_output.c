@@ -40,11 +40,13 @@ make_note(RequestOutput *output, const Request *request)
 {
 	static const char *const phases[] = {"waiting", "reading", "finishing"};
 	const ExportProgress *progress = &request->progress;
+	/* GCC 12 reads an atomic that is a subscript as if it were none. */
+	int phase = progress->phase;
 	CctvFrameHeader header = {.kind = CCTV_PROGRESS};
 	int length =
 		snprintf((char *) output->note + CCTV_FRAME_HEADER, REQUEST_NOTE - CCTV_FRAME_HEADER,
 				 "{\"phase\": \"%s\", \"segments\": %lld, \"bytes\": %lld, \"frames\": %lld}",
-				 phases[progress->phase], progress->segments, progress->bytes, progress->frames);
+				 phases[phase], progress->segments, progress->bytes, progress->frames);
 
 	output->nnote = 0;
 	output->note_sent = 0;
