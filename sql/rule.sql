@@ -82,6 +82,14 @@ select cctv.ingest(jsonb_build_array(
 	pg_temp.report(-1, 1001, '100 s', 41, 0.4, 0.5, stationary => true), pg_temp.report(-1, 1002, '101 s', 42, 0.5, 0.5, stationary => true),
 	pg_temp.report(-1, 1003, '110 s', 43, 0.6, 0.5))) as announced;
 select * from pg_temp.a where track > 40;
+-- Who comes back after a while without a sighting is part of a new crowd, and makes no second alert.
+select cctv.ingest(jsonb_agg(pg_temp.report(-1, 1010 + n, at * interval '1 s', track, 0.5, 0.5) order by n)) as announced
+from (values (1, 113.1, 44), (2, 113.2, 45), (3, 113.3, 46), (4, 118, 44), (5, 118.1, 45), (6, 118.2, 46)) as v (n, at, track);
+select count(*) as live, (
+	select count(*)
+	from cctv.alert_rules as r, cctv.backtest(r, '2026-03-02 12:01:53+00', '2026-03-02 12:01:59+00')
+	where r.name = 'crowd') as backtest
+from pg_temp.a where track > 43;
 select pg_temp.forget();
 
 -- Cooldown: per camera and label.

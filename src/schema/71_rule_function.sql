@@ -239,8 +239,15 @@ begin
 			where d.at >= seen_upto and d.at < next_upto and (rule.camera_id is null or d.camera_id = rule.camera_id);
 		if reports is not null then
 			select * into folded from cctv.fold_reports(rules, reports, memory);
+			-- Who was out of sight for a while joins a crowd anew, but is alerted of once.
 			return query
-				select h.* from unnest(folded.hits) as h where h.track_id <> all (raised);
+				select h.*
+				from (
+					select distinct on (u.track_id) u.*
+					from unnest(folded.hits) as u
+					where u.track_id <> all (raised)
+					order by u.track_id, u.at) as h
+				order by h.at, h.track_id;
 			raised := raised || array(select h.track_id from unnest(folded.hits) as h);
 			-- As in the tables: what is new replaces what is old, tracks that have ended are forgotten.
 			memory := row(
