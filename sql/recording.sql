@@ -223,6 +223,17 @@ select cctv.ingest(pg_temp.picture(6, 2, '-3/2024-03-01/120012.000-2.jpg', 2000)
 -- Replaced in its place, and by another file.
 select cctv.ingest(pg_temp.picture(7, 1, '-3/2024-03-01/120000.000-1.jpg', 1500));
 select cctv.ingest(pg_temp.picture(8, 2, '-3/2024-03-01/120013.000-2.jpg', 2500));
+-- Written anew after its stream has ended, and its camera was removed: the file
+-- is another, once.
+savepoint ended;
+select cctv.end_sessions(array[md5('c')::uuid]);
+select cctv.ingest(pg_temp.picture(9, 1, '-3/2024-03-01/120000.000-1.jpg', 1600));
+select cctv.ingest(pg_temp.picture(8, 1, '-3/2024-03-01/120000.000-1.jpg', 1500));
+select bytes from cctv.recordings where path = '-3/2024-03-01/120000.000-1.jpg';
+select cctv.remove_camera(-3);
+select cctv.ingest(pg_temp.picture(10, 1, '-3/2024-03-01/120000.000-1.jpg', 1700));
+select bytes from cctv.recordings where path = '-3/2024-03-01/120000.000-1.jpg';
+rollback to ended;
 select r.path, r.bytes, r.codec, r.frames, t.engine_track as track, a.snapshot = r.path as is_of_its_alert, r.deletion_rank
 from cctv.recordings as r
 	join cctv.tracks as t using (track_id)

@@ -94,11 +94,12 @@ take_line(CctvEngine *engine, const char *data, int length)
 		log_line(engine, &line);
 	else if (line.type == CCTV_STATS && line.camera_id == 0)
 		note_heartbeat(engine, &line);
-	else if (camera != NULL && (camera->served || line.type == CCTV_RECORDING))
+	else if (camera != NULL &&
+			 (camera->served || line.type == CCTV_RECORDING || line.type == CCTV_SNAPSHOT))
 		cctv_ingest_line(engine->number, &line);
 	/*
-	 * Else the last words of a camera that left it: of those only the end of its
-	 * recording matters still.
+	 * Else the last words of a camera that left it: of those only what it says of
+	 * files matters still.
 	 */
 }
 

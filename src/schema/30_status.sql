@@ -156,7 +156,7 @@ comment on column cctv.sessions.session is 'The engine''s name for it';
 comment on column cctv.sessions.camera_id is 'Camera';
 comment on column cctv.sessions.last_seq is 'Sequence number of the newest event stored';
 comment on column cctv.sessions.started_at is 'When its first event came in';
-comment on column cctv.sessions.ended_at is 'When it ended; its later events are ignored';
+comment on column cctv.sessions.ended_at is 'When it ended; its later events are ignored but those of files';
 
 create table cctv.engine_status (
 	engine integer primary key,

@@ -145,10 +145,25 @@ begin
 			and not exists (select from cctv.alerts as a where a.camera_id = c.camera_id)
 			and not exists (select from cctv.tracks as t where t.camera_id = c.camera_id)
 			and not exists (select from cctv.camera_events as e where e.camera_id = c.camera_id)
-			and not exists (select from cctv.detections as d where d.camera_id = c.camera_id);
+			and not exists (select from cctv.detections as d where d.camera_id = c.camera_id)
+			-- Its engine has said its last words.
+			and not exists (select from cctv.camera_status as s where s.camera_id = c.camera_id and s.engine is not null)
+			and not exists (
+				select from cctv.sessions as s
+				where s.camera_id = c.camera_id and s.ended_at > now() - interval '10 seconds');
+	if found and camera.purge then
+		-- Files that nobody told of, half-made ones included.
+		perform cctv.media_remove(d.name || f.name)
+			from (
+				select camera.camera_id || '/' || l.name as name
+				from unnest(cctv.media_list(camera.camera_id::text)) as l (name)
+				where l.name ~ '/$') as d,
+				unnest(cctv.media_list(rtrim(d.name, '/'))) as f (name)
+			where f.name !~ '/$';
+	end if;
 end
 $$;
-comment on function cctv.forget(cctv.cameras) is 'Deletes a removed camera of which no history is left';
+comment on function cctv.forget(cctv.cameras) is 'Deletes a removed camera of which no history is left, and what else it left on disk if that was to go';
 
 -- Called by the worker at its start and every minute.  No step waits longer
 -- than 100 ms for a lock; what cannot be had now is tried the next time.

@@ -57,7 +57,7 @@ begin
 			using errcode = 'invalid_parameter_value';
 	end if;
 	select array_agg(row(l.n, l.type, l.camera_id, l.session, l.seq, l.at, c.url like '/%', l.body)::cctv.event_line
-			order by l.n) filter (where c.removed_at is null or l.type = 'recording'),
+			order by l.n) filter (where c.removed_at is null or l.type in ('recording', 'snapshot')),
 			array_agg(distinct l.type collate "C"),
 			(min(l.at) filter (where l.type = 'objects'))::date,
 			(max(l.at) filter (where l.type = 'objects'))::date,
@@ -156,7 +156,9 @@ begin
 				select distinct on (l.session, coalesce(l.seq, l.n)) l.*
 				from unnest(lines) as l
 					left join cctv.sessions as s using (session)
-				where s.session is null or (s.ended_at is null and l.seq > s.last_seq)
+				where s.session is null
+					-- A picture is written after its frame; the file is another from then on.
+					or (l.seq > s.last_seq and (s.ended_at is null or l.type = 'snapshot'))
 					-- A file is completed after its stream has ended; it is known by its path.
 					or l.type = 'recording'
 				order by l.session, coalesce(l.seq, l.n), l.n) as l;
