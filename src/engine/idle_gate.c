@@ -19,8 +19,12 @@
 /* Intervals in a row that prove that keyframes come often enough. */
 #define GOOD_INTERVALS 3
 
-/* Keyframes closer than this, as in streams of nothing else, are passed over. */
-#define LOOK_US (CLOCK_SECOND * 45 / 100)
+/* Of keyframes that come often one a second is looked at, give or take, */
+#define LOOK_US (CLOCK_SECOND * 115 / 100)
+
+/* of those that are so close that there is little else in the stream, two. */
+#define DENSE_US (CLOCK_SECOND / 4)
+#define DENSE_LOOK_US (CLOCK_SECOND * 45 / 100)
 
 /* So many that give no picture are no accident. */
 #define UNREADABLE_MOST 2
@@ -165,6 +169,20 @@ wake(IdleGate *gate, bool alarm)
 	gate->decoded_share += weight(gate->interval_us);
 }
 
+/* Has it been looked a moment ago, and can be again soon enough? */
+static bool
+looked_lately(const IdleGate *gate, int64_t at_us)
+{
+	int64_t since_us;
+
+	if (gate->looked_us == INT64_MIN || at_us < gate->looked_us)
+		return false;
+	since_us = at_us - gate->looked_us;
+	if (gate->interval_us < DENSE_US)
+		return since_us < DENSE_LOOK_US;
+	return since_us + gate->interval_us <= LOOK_US;
+}
+
 GateStep
 idle_gate_packet(IdleGate *gate, bool key, int64_t at_us, bool viewed)
 {
@@ -177,8 +195,7 @@ idle_gate_packet(IdleGate *gate, bool key, int64_t at_us, bool viewed)
 		wake(gate, false);
 		return GATE_WAKE;
 	}
-	if (!key || (gate->looked_us != INT64_MIN && at_us >= gate->looked_us &&
-				 at_us - gate->looked_us < LOOK_US))
+	if (!key || looked_lately(gate, at_us))
 		return GATE_PASS;
 	gate->looked_us = at_us;
 	return GATE_LOOK;

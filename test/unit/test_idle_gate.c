@@ -96,6 +96,29 @@ a_calm_stream_is_watched(void **state)
 	assert_in_range(stream.gate.decoding_us, 2 * CLOCK_SECOND, 4 * CLOCK_SECOND);
 }
 
+/* Keyframes that come more often are not all looked at, but none is waited for longer than a second. */
+static void
+frequent_keyframes_are_looked_at_once_a_second(void **state)
+{
+	const struct
+	{
+		double gop_s;
+		int looks; /* in a minute */
+	} cases[] = {{0.1, 120}, {0.2, 100}, {0.3, 67}, {0.5, 60}, {0.6, 100}, {0.9, 67}, {1.5, 40}};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+	{
+		Stream stream;
+
+		begin(&stream, (int64_t) (cases[i].gop_s * CLOCK_SECOND));
+		play(&stream, 10);
+		assert_true(stream.gate.watching);
+		play(&stream, 60);
+		assert_in_range(stream.looks, cases[i].looks - 1, cases[i].looks + 1);
+		assert_string_equal(note(&stream), "");
+	}
+}
+
 static void
 nothing_is_watched_unless_it_is_wanted(void **state)
 {
@@ -342,6 +365,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_calm_stream_is_watched),
+		cmocka_unit_test(frequent_keyframes_are_looked_at_once_a_second),
 		cmocka_unit_test(nothing_is_watched_unless_it_is_wanted),
 		cmocka_unit_test(an_alarm_wakes_until_it_is_calm),
 		cmocka_unit_test(a_wrong_alarm_is_known_as_one),
