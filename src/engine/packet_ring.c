@@ -46,6 +46,7 @@ struct PacketRing
 	uint64_t first;		 /* number of the oldest packet held */
 	uint64_t next;		 /* number that the next packet will have */
 	uint64_t second_key; /* the oldest keyframe after `first`; 0: none */
+	uint64_t broken;	 /* number of the first packet after the last break */
 	size_t bytes;
 	size_t max_bytes;
 	int64_t max_us;
@@ -139,6 +140,13 @@ evict_oldest(PacketRing *ring)
 	packet_streams_unref(&slot->streams);
 }
 
+/* Number of the oldest packet at which a reader may begin. */
+static uint64_t
+begin_of(const PacketRing *ring)
+{
+	return ring->first > ring->broken ? ring->first : ring->broken;
+}
+
 /* Number of the oldest keyframe from `number` on, or 0. */
 static uint64_t
 find_key(PacketRing *ring, uint64_t number)
@@ -207,6 +215,31 @@ packet_ring_set_streams(PacketRing *ring, PacketStreams *streams)
 	packet_streams_unref(&ring->streams);
 	ring->streams = packet_streams_ref(streams);
 	pthread_mutex_unlock(&ring->lock);
+}
+
+int
+packet_ring_break(PacketRing *ring)
+{
+	PacketStreams *streams = NULL;
+	int result = 0;
+
+	if (ring->streams != NULL)
+	{
+		AVCodecParameters *const *parameters = ring->streams->parameters;
+		const AVRational *time_base = ring->streams->time_base;
+
+		streams = packet_streams_create(parameters[PACKET_VIDEO], time_base[PACKET_VIDEO],
+										parameters[PACKET_AUDIO], time_base[PACKET_AUDIO]);
+		if (streams == NULL)
+			result = AVERROR(ENOMEM);
+		else
+			packet_ring_set_streams(ring, streams);
+		packet_streams_unref(&streams);
+	}
+	pthread_mutex_lock(&ring->lock);
+	ring->broken = ring->next;
+	pthread_mutex_unlock(&ring->lock);
+	return result;
 }
 
 static int
@@ -359,8 +392,8 @@ ring_reader_seek(RingReader *reader, int64_t at_us, uint64_t first)
 	uint64_t found = 0;
 
 	pthread_mutex_lock(&ring->lock);
-	if (first < ring->first)
-		first = ring->first;
+	if (first < begin_of(ring))
+		first = begin_of(ring);
 	for (uint64_t number = first; number < ring->next; number++)
 	{
 		Slot *slot = slot_of(ring, number);
@@ -417,7 +450,7 @@ ring_reader_next(RingReader *reader, RingPacket *packet)
 	packet->lost = 0;
 	pthread_mutex_lock(&ring->lock);
 	if (reader->next == 0)
-		reader->next = find_key(ring, ring->first);
+		reader->next = find_key(ring, begin_of(ring));
 	else if (reader->needs_key || reader->next < ring->first)
 		resynchronise(ring, reader);
 

@@ -67,6 +67,14 @@ extern void packet_ring_set_bounds(PacketRing *ring, size_t max_bytes, int64_t m
 extern void packet_ring_set_streams(PacketRing *ring, PacketStreams *streams);
 
 /*
+ * Packets are left out here: those pushed from here on are of other streams than
+ * the ones before, with the same parameters, and no new reader begins before them.
+ * Returns 0, or AVERROR(ENOMEM) when they remain of the same.  For the pushing
+ * thread.
+ */
+extern int packet_ring_break(PacketRing *ring);
+
+/*
  * Add a packet that happened at at_us (microseconds since the Unix epoch).  The
  * packet stays the caller's.  What comes before the first keyframe of all is not
  * kept.  Returns 0, AVERROR(EINVAL) before any streams were set, or
@@ -111,8 +119,8 @@ extern void ring_reader_init(RingReader *reader, PacketRing *ring);
 
 /*
  * Go to the newest keyframe that happened at or before at_us, else to the
- * oldest there is, but never to one numbered below `first`.  Returns false, and
- * stays, when the ring holds none.
+ * oldest there is, but never to one numbered below `first` or before a break.
+ * Returns false, and stays, when the ring holds none.
  */
 extern bool ring_reader_seek(RingReader *reader, int64_t at_us, uint64_t first);
 

@@ -254,10 +254,15 @@ recording_connect(Recording *recording, const Source *source, const Timeline *fr
 	return 0;
 }
 
-/* Nobody wants packets: the ring is to begin anew when somebody does. */
+/*
+ * Nobody wants packets: the ring is to begin anew when somebody does.  Whoever
+ * wants some soon after must not take the last ones for the beginning of those.
+ */
 static void
 pause_ring(Recording *recording)
 {
+	if (packet_ring_break(recording->ring) < 0)
+		log_warning("a gap in what is recorded is not marked: out of memory");
 	pthread_mutex_lock(&recording->lock);
 	if (!recording->paused)
 	{
@@ -268,12 +273,11 @@ pause_ring(Recording *recording)
 	pthread_mutex_unlock(&recording->lock);
 }
 
-/* A keyframe after a pause: what came before it is of no use to anybody. */
+/* A keyframe after a pause.  The writer may still be busy with what came before. */
 static void
 resume_ring(Recording *recording)
 {
 	pthread_mutex_lock(&recording->lock);
-	packet_ring_set_bounds(recording->ring, 0, 0);
 	set_ring_bounds(recording);
 	recording->paused = false;
 	pthread_mutex_unlock(&recording->lock);

@@ -37,6 +37,7 @@ typedef struct Scene
 	Recording *recording;
 	RecordSettings settings;
 	int64_t now_us; /* time of the newest packet */
+	bool writer_sleeps;
 	int files;
 	Told told[MAX_FILES]; /* closed files */
 } Scene;
@@ -91,10 +92,11 @@ scene_play(Scene *scene, double seconds)
 		scene->now_us = NOON + stamp_us(scene->packet->pts, source_video(scene->source)->time_base);
 		recording_packet(scene->recording, scene->source, scene->packet);
 		av_packet_unref(scene->packet);
-		if (++count % 5 == 0)
+		if (++count % 5 == 0 && !scene->writer_sleeps)
 			recording_run(scene->recording);
 	}
-	recording_run(scene->recording);
+	if (!scene->writer_sleeps)
+		recording_run(scene->recording);
 }
 
 static double
@@ -258,6 +260,56 @@ by_hand_again_and_again(void **state)
 	scene_free(scene);
 }
 
+/* What passed while nothing was wanted makes no hole in a file, however short it was. */
+static void
+by_hand_soon_again(void **state)
+{
+	Scene *scene = scene_create(
+		&(RecordSettings){.mode = RECORD_MODE_OFF, .pre_roll_us = SECONDS(5), .manual = true});
+
+	for (int i = 0; i < 2; i++)
+	{
+		scene_play(scene, 3.5 + 6 * i);
+		scene->settings.manual = false;
+		scene_set(scene);
+		scene_play(scene, 6.5 + 6 * i);
+		scene->settings.manual = true;
+		scene_set(scene);
+		/* Nothing of what is wanted has come yet. */
+		recording_run(scene->recording);
+	}
+	scene_play(scene, 15.5);
+	scene_end(scene);
+	assert_int_equal(scene->files, 3);
+	assert_file(scene, 0, "manual", 0, 4);
+	assert_file(scene, 1, "manual", 7, 10);
+	assert_file(scene, 2, "manual", 13, 15.6);
+	scene_free(scene);
+}
+
+/* Nor does it when the writer has not even noticed that nothing was wanted. */
+static void
+by_hand_before_the_writer_noticed(void **state)
+{
+	Scene *scene = scene_create(
+		&(RecordSettings){.mode = RECORD_MODE_OFF, .pre_roll_us = SECONDS(5), .manual = true});
+
+	scene_play(scene, 3.5);
+	scene->writer_sleeps = true;
+	scene->settings.manual = false;
+	scene_set(scene);
+	scene_play(scene, 5.5);
+	scene->settings.manual = true;
+	scene_set(scene);
+	scene->writer_sleeps = false;
+	scene_play(scene, 8.5);
+	scene_end(scene);
+	assert_int_equal(scene->files, 2);
+	assert_file(scene, 0, "manual", 0, 4.1);
+	assert_file(scene, 1, "manual", 6, 8.6);
+	scene_free(scene);
+}
+
 /* An alert is known of some time after it was; a later one extends the wish. */
 static void
 alerts_are_recorded_from_before_they_are_known(void **state)
@@ -314,6 +366,8 @@ main(void)
 		cmocka_unit_test(motion_is_recorded_with_its_rolls),
 		cmocka_unit_test(motion_matters_in_its_mode_only),
 		cmocka_unit_test(by_hand_again_and_again),
+		cmocka_unit_test(by_hand_soon_again),
+		cmocka_unit_test(by_hand_before_the_writer_noticed),
 		cmocka_unit_test(alerts_are_recorded_from_before_they_are_known),
 		cmocka_unit_test(reasons_add_up),
 	};
