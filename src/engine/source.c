@@ -137,6 +137,12 @@ explain_code(const Source *source, int code, char *reason, size_t size)
 			snprintf(reason, size, "the stream asks for a protocol that is not allowed here");
 			return SOURCE_WRONG;
 		case AVERROR_EOF:
+			/* A file that ends in its header. */
+			if (source->kind == URL_FILE && source->video == NULL)
+			{
+				code = AVERROR_INVALIDDATA;
+				break;
+			}
 			snprintf(reason, size, "the stream ended");
 			return SOURCE_LOST;
 		case AVERROR_HTTP_SERVER_ERROR:

@@ -299,6 +299,12 @@ what_is_no_video_is_said_to_be_none(void **state)
 	assert_int_equal(try(in(inside, "text.txt"), "not a video"), SOURCE_WRONG);
 	write_text(in(inside, "empty.avi"), "");
 	assert_int_equal(try(in(inside, "empty.avi"), NULL), SOURCE_WRONG);
+	/* Matroska that ends in its header. */
+	write_text(
+		in(inside, "cut.mkv"),
+		"\x1a\x45\xdf\xa3\xa3\x42\x86\x81\x01\x42\xf7\x81\x01\x42\xf2\x81\x04\x42\xf3\x81\x08\x42"
+		"\x82\x88matroska\x42\x87\x81\x04\x42\x85\x81\x02\x18\x53\x80\x67");
+	assert_int_equal(try(in(inside, "cut.mkv"), "not a video"), SOURCE_WRONG);
 	assert_int_equal(try(inside, "not a regular file"), SOURCE_WRONG);
 	/* To open a pipe would be to wait for somebody to write to it. */
 	assert_int_equal(mkfifo(in(inside, "pipe"), 0600), 0);
