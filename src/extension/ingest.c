@@ -59,7 +59,8 @@ static struct
 	int count;
 	Size bytes;
 	int batch_limit; /* lines, halved when a batch is bad */
-	int failures;	 /* of the batch at the head */
+	int failures;	 /* of the batch at the head, for what is in it */
+	int deadlocks;	 /* of that batch */
 	bool without_notify;
 	int retry_delay;
 	int64 retry_at;
@@ -81,6 +82,7 @@ static void
 start_afresh(void)
 {
 	queue.failures = 0;
+	queue.deadlocks = 0;
 	queue.without_notify = false;
 	queue.retry_delay = 0;
 	queue.retry_at = 0;
@@ -424,7 +426,7 @@ cctv_ingest_next(int64 now, bool *reassign)
 			break;
 		case CCTV_RETRY:
 			/* To give way in a deadlock is our part, and done; worth a word is one that comes back. */
-			if (failure.sqlstate != ERRCODE_T_R_DEADLOCK_DETECTED || queue.retry_delay > 0)
+			if (failure.sqlstate != ERRCODE_T_R_DEADLOCK_DETECTED || ++queue.deadlocks > 1)
 				cctv_action_report("storing events", &failure);
 			retry_later(now);
 			break;
