@@ -40,6 +40,8 @@
 /* Luma levels. */
 #define LEAST_OFF 7.0f	/* a cell is hit when it differs by this */
 #define DEVIATIONS 5.0f /* and its ordinary deviation beyond 1 as often */
+/* and by what the light of its tile changes otherwise than that of the frame, at most: */
+#define SHADE_MOST 0.12f
 
 /* A cell that is hit this part of the time has nothing to say. */
 #define RESTLESS 0.12f
@@ -84,6 +86,9 @@ struct KeyframeWatch
 	uint8_t *group; /* hit and fit to be grouped, until it has been */
 	int *stack;		/* for walking a group */
 	PolygonList masks;
+
+	/* By which part the light of each tile has changed otherwise than that of all. */
+	float shade[TILES];
 
 	/* Cells of the largest group in each tile. */
 	float largest[TILES];
@@ -196,57 +201,104 @@ begin(KeyframeWatch *watch)
 	return true;
 }
 
-/* How much brighter the frame is than the background, where nothing new stood last. */
-static float
-find_gain(const KeyframeWatch *watch)
+/* The first column, or row, of a tile. */
+static int
+tile_edge(int tile, int cells)
 {
-	double frame = 0;
-	double background = 0;
-	float gain;
+	return (tile * cells + TILES_ACROSS - 1) / TILES_ACROSS;
+}
 
-	for (int row = 0; row < watch->grid.rows; row++)
-	{
-		const float *cells = watch->grid.cells + row * watch->grid.columns;
-		const float *mean = watch->mean + row * watch->grid.columns;
-		const uint8_t *hit = watch->hit + row * watch->grid.columns;
-		float a = 0;
-		float b = 0;
+static float
+ratio(double frame, double background)
+{
+	float gain = background > 0 ? (float) (frame / background) : 1;
 
-		for (int i = 0; i < watch->grid.columns; i++)
-		{
-			a += hit[i] ? 0.0f : cells[i];
-			b += hit[i] ? 0.0f : mean[i];
-		}
-		frame += a;
-		background += b;
-	}
-	gain = background > 0 ? (float) (frame / background) : 1;
 	return gain > GAIN_MOST || gain < 1 / GAIN_MOST ? 1 : gain;
 }
 
-/* Which cells are hit, and which of these may be grouped. */
-static void
-mark_cells(KeyframeWatch *watch, float gain)
+/*
+ * How much brighter the frame is than the background, where nothing new stood
+ * last.  The shadow of a cloud covers a part of it: then tiles have a shade, too.
+ */
+static float
+find_gain(KeyframeWatch *watch)
 {
-	const float *restrict cells = watch->grid.cells;
-	const float *restrict mean = watch->mean;
-	const float *restrict deviation = watch->deviation;
-	float *restrict restless = watch->restless;
-	const uint8_t *restrict open = watch->open;
-	uint8_t *restrict hit = watch->hit;
-	uint8_t *restrict group = watch->group;
-	int n = count_cells(watch);
+	double frame[TILES] = {0};
+	double background[TILES] = {0};
+	double all = 0;
+	double before = 0;
+	int columns = watch->grid.columns;
+	float gain;
+
+	for (int row = 0; row < watch->grid.rows; row++)
+		for (int across = 0; across < TILES_ACROSS; across++)
+		{
+			const float *cells = watch->grid.cells + row * columns;
+			const float *mean = watch->mean + row * columns;
+			const uint8_t *hit = watch->hit + row * columns;
+			int tile = row * TILES_ACROSS / watch->grid.rows * TILES_ACROSS + across;
+			float a = 0;
+			float b = 0;
+
+			for (int i = tile_edge(across, columns); i < tile_edge(across + 1, columns); i++)
+			{
+				a += hit[i] ? 0.0f : cells[i];
+				b += hit[i] ? 0.0f : mean[i];
+			}
+			frame[tile] += a;
+			background[tile] += b;
+		}
+	for (int tile = 0; tile < TILES; tile++)
+	{
+		all += frame[tile];
+		before += background[tile];
+	}
+	gain = ratio(all, before);
+	for (int tile = 0; tile < TILES; tile++)
+		watch->shade[tile] =
+			fminf(fabsf(ratio(frame[tile], background[tile]) / gain - 1), SHADE_MOST);
+	return gain;
+}
+
+/* Which of some cells in a row of a tile are hit, and which of these may be grouped. */
+static void
+mark_run(KeyframeWatch *watch, int first, int n, float gain, float shade)
+{
+	const float *restrict cells = watch->grid.cells + first;
+	const float *restrict mean = watch->mean + first;
+	const float *restrict deviation = watch->deviation + first;
+	float *restrict restless = watch->restless + first;
+	const uint8_t *restrict open = watch->open + first;
+	uint8_t *restrict hit = watch->hit + first;
+	uint8_t *restrict group = watch->group + first;
 
 	for (int i = 0; i < n; i++)
 	{
-		float off = fabsf(cells[i] - mean[i] * gain);
+		float expected = mean[i] * gain;
+		float off = fabsf(cells[i] - expected);
 		float beyond = deviation[i] > 1 ? deviation[i] - 1 : 0;
-		int now = off > LEAST_OFF + DEVIATIONS * beyond ? 1 : 0;
+		int now = off > LEAST_OFF + DEVIATIONS * beyond + shade * expected ? 1 : 0;
 
 		hit[i] = (uint8_t) now;
 		group[i] = (uint8_t) (now & open[i] & (restless[i] < RESTLESS ? 1 : 0));
 		restless[i] += BUSY_RATE * (now - restless[i]);
 	}
+}
+
+static void
+mark_cells(KeyframeWatch *watch, float gain)
+{
+	int columns = watch->grid.columns;
+
+	for (int row = 0; row < watch->grid.rows; row++)
+		for (int across = 0; across < TILES_ACROSS; across++)
+		{
+			int first = tile_edge(across, columns);
+			int tile = row * TILES_ACROSS / watch->grid.rows * TILES_ACROSS + across;
+
+			mark_run(watch, row * columns + first, tile_edge(across + 1, columns) - first, gain,
+					 watch->shade[tile]);
+		}
 }
 
 /* Count the cells of the group that holds cell `start`, and take them away. */

@@ -25,6 +25,7 @@ typedef struct Scene
 	uint32_t seed;
 	float noise; /* half its range, in levels */
 	float gain;
+	float shadow; /* where the edge of a cloud's shadow is, in frame widths; 0: no cloud */
 	bool alarm;
 } Scene;
 
@@ -70,6 +71,15 @@ random_part(Scene *scene)
 	return (float) (scene->seed >> 8) / (1 << 24);
 }
 
+/* The part of the light that the cloud leaves, with an edge as wide as a quarter of the frame. */
+static float
+light(const Scene *scene, int x)
+{
+	if (scene->shadow == 0)
+		return 1;
+	return 1 - 0.12f * fminf(fmaxf(4 * (scene->shadow - (float) x / WIDTH), 0), 1);
+}
+
 /* Paint the scene as it is now. */
 static void
 paint(Scene *scene)
@@ -77,7 +87,7 @@ paint(Scene *scene)
 	for (int y = 0; y < HEIGHT; y++)
 		for (int x = 0; x < WIDTH; x++)
 		{
-			float value = scene->view[y * WIDTH + x] * scene->gain +
+			float value = scene->view[y * WIDTH + x] * scene->gain * light(scene, x) +
 						  (2 * random_part(scene) - 1) * scene->noise;
 
 			scene->frame->data[0][y * scene->frame->linesize[0] + x] =
@@ -171,6 +181,41 @@ exposure_is_no_alarm(void **state)
 	scene->gain = 1.2f;
 	paint(scene);
 	put(scene, 600, 300, PERSON_W, PERSON_H, 40);
+	assert_true(look(scene));
+}
+
+/* It darkens white lines by more levels than anything else. */
+static void
+the_shadow_of_a_cloud_is_no_alarm(void **state)
+{
+	Scene *scene = *state;
+
+	for (int y = 60; y < HEIGHT; y += 90)
+		for (int row = y; row < y + 12; row++)
+			memset(scene->view + row * WIDTH, 235, WIDTH);
+	look_at_nothing(scene, 20);
+	for (int pass = 0; pass < 4; pass++)
+	{
+		for (scene->shadow = 0.05f; scene->shadow < 1.3f; scene->shadow += 0.05f)
+			look_at_nothing(scene, 1);
+		for (; scene->shadow > 0.05f; scene->shadow -= 0.05f)
+			look_at_nothing(scene, 1);
+		/* And blinds nobody. */
+		scene->shadow = 0.6f;
+		paint(scene);
+		put(scene, 600, 310, PERSON_W, PERSON_H, 40);
+		assert_true(look(scene));
+	}
+}
+
+static void
+what_fills_tiles_is_an_alarm(void **state)
+{
+	Scene *scene = *state;
+
+	look_at_nothing(scene, 20);
+	paint(scene);
+	put(scene, 300, 100, 400, 500, 30);
 	assert_true(look(scene));
 }
 
@@ -332,6 +377,8 @@ main(void)
 		CASE(a_small_person_is_an_alarm),
 		CASE(it_is_not_ready_at_once),
 		CASE(exposure_is_no_alarm),
+		CASE(the_shadow_of_a_cloud_is_no_alarm),
+		CASE(what_fills_tiles_is_an_alarm),
 		CASE(noise_at_night_is_no_alarm),
 		CASE(foliage_teaches_its_tile_only),
 		CASE(wrong_alarms_make_it_cautious),
