@@ -89,6 +89,10 @@ $node->reload;
 ok(wait_until(sub { worker_pid($node, 'second') }, 15), 'a database added gets its worker') or show_cluster($node);
 add_camera($node, 'yard', $server->url, database => 'second');
 wait_running($node, 'yard', database => 'second');
+# Also of a launcher that did not start its worker.
+$launcher = launcher_pid($node);
+$node->safe_psql('postgres', "select pg_terminate_backend($launcher)");
+ok(wait_until(sub { (launcher_pid($node) // $launcher) != $launcher }, 30), 'another launcher comes') or show_cluster($node);
 $node->adjust_conf('postgresql.conf', 'cctv.databases', "'postgres'");
 $node->reload;
 ok(wait_until(sub { !worker_pid($node, 'second') }, 15), 'a database removed loses it');
