@@ -5,4 +5,4 @@ select p.oid::regprocedure, coalesce(s.calls, 0),
 from pg_proc as p
 	join pg_language as l on l.oid = p.prolang
 	left join pg_stat_user_functions as s on s.funcid = p.oid
-where p.pronamespace = to_regnamespace('cctv')
+where p.pronamespace = to_regnamespace('cctv') and p.prokind <> 'a' -- of aggregates nobody counts calls
