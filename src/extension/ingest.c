@@ -28,6 +28,8 @@
 #define LONGEST_RETRY_MS 5000
 /* Failures that might be the schema's (an upgrade under way) before we blame the lines. */
 #define PATIENCE 3
+/* While somebody removes a rule with much history a batch may meet some, seconds in all. */
+#define MANY_DEADLOCKS 5
 
 typedef enum EntryKind
 {
@@ -425,8 +427,9 @@ cctv_ingest_next(int64 now, bool *reassign)
 			queue.without_notify = true;
 			break;
 		case CCTV_RETRY:
-			/* To give way in a deadlock is our part, and done; worth a word is one that comes back. */
-			if (failure.sqlstate != ERRCODE_T_R_DEADLOCK_DETECTED || ++queue.deadlocks > 1)
+			/* To give way in a deadlock is our part, and done; worth a word is one that does not end. */
+			if (failure.sqlstate != ERRCODE_T_R_DEADLOCK_DETECTED ||
+				++queue.deadlocks > MANY_DEADLOCKS)
 				cctv_action_report("storing events", &failure);
 			retry_later(now);
 			break;
