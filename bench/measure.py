@@ -4,6 +4,7 @@ import json
 import math
 import os
 import platform
+import signal
 import statistics
 import subprocess
 import sys
@@ -195,8 +196,13 @@ def save(name, results):
     print(f"\nwritten to {os.path.relpath(path)}")
 
 
+def interrupt(*_):
+    raise KeyboardInterrupt
+
+
 def run(main):
-    """Call main() as a program: a Problem is one line and status 1."""
+    """Call main() as a program: a Problem is one line and status 1; ended, it stops what it has started."""
+    signal.signal(signal.SIGTERM, interrupt)
     try:
         main()
     except Problem as problem:
