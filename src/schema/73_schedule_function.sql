@@ -248,5 +248,5 @@ comment on function cctv.next_change(integer, timestamptz) is 'When a schedule n
 create function cctv.next_change(camera text, t timestamptz default now()) returns timestamptz
 	language sql stable
 	set search_path = pg_catalog, pg_temp
-	as $$ select min(s.until) from cctv.schedule_at(cctv.camera_id(camera), t) as s $$;
+	as $$ select cctv.next_change(cctv.camera_id(camera), t) $$;
 comment on function cctv.next_change(text, timestamptz) is 'When a schedule next changes what a camera does, null when never';

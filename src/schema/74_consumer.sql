@@ -68,12 +68,6 @@ comment on column cctv.consumers.created_at is 'When it was created';
 comment on column cctv.consumers.updated_at is 'When its position last changed';
 comment on column cctv.consumers.owner is 'Role that created it: its members, and cctv_admin, use it';
 
-create function cctv.severity_rank(severity text) returns integer
-	language sql immutable parallel safe
-	set search_path = pg_catalog, pg_temp
-	as $$ select array_position('{info,warning,critical}', severity) $$;
-comment on function cctv.severity_rank(text) is '1 for info, 2 for warning, 3 for critical';
-
 create function cctv.last_seq() returns bigint
 	language sql stable
 	set search_path = pg_catalog, pg_temp

@@ -101,7 +101,6 @@ grant execute on function
 	cctv.split_url(text),
 	cctv.percent_decode(text),
 	cctv.url_authority(text),
-	cctv.severity_rank(text),
 	cctv.alert_type(text),
 	cctv.duration_words(interval),
 	cctv.check_models(text[], text[]),
