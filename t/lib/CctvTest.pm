@@ -190,7 +190,9 @@ sub sql_value
 {
 	my ($node, $query, $database) = @_;
 	my ($stdout, $stderr) = ('', '');
-	$node->psql($database // 'postgres', $query, stdout => \$stdout, stderr => \$stderr);
+	# A psql that is refused may have ended before the query is written to it.
+	eval { $node->psql($database // 'postgres', $query, stdout => \$stdout, stderr => \$stderr); 1 }
+	  or do { die $@ if $@ !~ /Broken pipe/; $stderr ||= 'psql has ended' };
 	return $stderr ne '' && $stdout eq '' ? "error: $stderr" : $stdout;
 }
 
