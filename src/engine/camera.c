@@ -326,12 +326,6 @@ fail:
 	return NULL;
 }
 
-int
-camera_id(const Camera *camera)
-{
-	return camera->id;
-}
-
 const CameraPlan *
 camera_plan(const Camera *camera)
 {

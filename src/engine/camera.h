@@ -34,7 +34,6 @@ typedef struct Camera Camera;
 
 /* Start a camera.  NULL, with a log line, when out of memory or threads. */
 extern Camera *camera_start(CameraWorld *world, CameraPlan *plan);
-extern int camera_id(const Camera *camera);
 extern const CameraPlan *camera_plan(const Camera *camera);
 
 /* Follow a plan for the same stream. */

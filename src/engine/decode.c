@@ -29,7 +29,6 @@ struct Decoder
 	AVCodecContext *codec;
 	AVRational time_base;
 	AVRational frame_rate;
-	uint64_t errors;
 
 	/* Only for raw pictures without a luma plane, as some devices give. */
 	struct SwsContext *planar;
@@ -115,10 +114,8 @@ decoder_codec(const Decoder *decoder)
 void
 decoder_send(Decoder *decoder, const AVPacket *packet)
 {
-	int code = avcodec_send_packet(decoder->codec, packet);
-
-	if (code < 0 && code != AVERROR_EOF)
-		decoder->errors++;
+	/* What it refuses, it has logged. */
+	(void) avcodec_send_packet(decoder->codec, packet);
 }
 
 void
@@ -184,7 +181,6 @@ decoder_receive(Decoder *decoder, AVFrame *frame, int64_t *pts_us)
 		if (code >= 0)
 			break;
 		av_frame_unref(frame);
-		decoder->errors++;
 	}
 	if (failures == MAX_FAILURES)
 		return 0;
@@ -223,10 +219,4 @@ decoder_duration_us(const Decoder *decoder)
 	if (rate.num <= 0 || rate.den <= 0)
 		return 0;
 	return av_rescale(CLOCK_SECOND, rate.den, rate.num);
-}
-
-uint64_t
-decoder_errors(const Decoder *decoder)
-{
-	return decoder->errors;
 }

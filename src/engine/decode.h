@@ -22,7 +22,7 @@ extern const char *decoder_codec(const Decoder *decoder);
 
 /*
  * Feed one packet (NULL: the end; what is still inside comes out).  A packet
- * that cannot be decoded is counted and forgotten.
+ * that cannot be decoded is logged and forgotten.
  */
 extern void decoder_send(Decoder *decoder, const AVPacket *packet);
 
@@ -43,8 +43,7 @@ extern void decoder_flush(Decoder *decoder);
 extern int decoder_decode_alone(Decoder *decoder, const AVPacket *packet, AVFrame *frame,
 								int64_t *pts_us);
 
-/* How long a picture usually lasts, 0 when unknown; packets that failed so far. */
+/* How long a picture usually lasts, 0 when unknown. */
 extern int64_t decoder_duration_us(const Decoder *decoder);
-extern uint64_t decoder_errors(const Decoder *decoder);
 
 #endif /* CCTV_DECODE_H */

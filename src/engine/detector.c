@@ -337,12 +337,6 @@ detector_runtime(const Detector *detector)
 	return detector->runtime;
 }
 
-int
-detector_nlabels(const Detector *detector)
-{
-	return detector->nlabels;
-}
-
 const char *
 detector_label(const Detector *detector, int label)
 {

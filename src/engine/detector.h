@@ -59,7 +59,6 @@ extern void detector_close(Detector *detector);
 
 /* "onnxruntime 1.24.3", "onnxruntime 1.24.3 int8", "opencv 4.6.0": what runs this model. */
 extern const char *detector_runtime(const Detector *detector);
-extern int detector_nlabels(const Detector *detector);
 extern const char *detector_label(const Detector *detector, int label);
 extern const char *detector_name(const Detector *detector);
 extern void detector_input_size(const Detector *detector, int *width, int *height);

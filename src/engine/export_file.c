@@ -358,12 +358,6 @@ export_file_end(const ExportFile *file)
 	return file->end_us;
 }
 
-int64_t
-export_file_bytes(const ExportFile *file)
-{
-	return avio_tell(file->io);
-}
-
 /* ---- the end ---- */
 
 static void

@@ -63,7 +63,6 @@ extern int export_file_write(ExportFile *file, PacketKind kind, AVPacket *packet
 
 /* Where the video written so far ends, in microseconds from the file's zero. */
 extern int64_t export_file_end(const ExportFile *file);
-extern int64_t export_file_bytes(const ExportFile *file);
 
 /*
  * Complete the file, have it reach the disk, give it its name, and free it.

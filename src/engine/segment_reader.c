@@ -182,12 +182,6 @@ segment_reader_stream(const SegmentReader *reader, PacketKind kind)
 	return reader->streams[kind] < 0 ? NULL : reader->format->streams[reader->streams[kind]];
 }
 
-int64_t
-segment_reader_bytes(const SegmentReader *reader)
-{
-	return reader->size;
-}
-
 Decoder *
 segment_reader_decoder(const SegmentReader *reader, char *reason, size_t reason_size)
 {

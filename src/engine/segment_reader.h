@@ -35,9 +35,6 @@ extern void segment_reader_close(SegmentReader *reader);
 /* The stream of this kind, NULL when there is none; there is always one of video. */
 extern const AVStream *segment_reader_stream(const SegmentReader *reader, PacketKind kind);
 
-/* How many bytes may be read. */
-extern int64_t segment_reader_bytes(const SegmentReader *reader);
-
 /* A decoder of its video, which takes its packets; NULL with a one-line reason. */
 extern Decoder *segment_reader_decoder(const SegmentReader *reader, char *reason,
 									   size_t reason_size);
