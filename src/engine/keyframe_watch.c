@@ -201,11 +201,17 @@ begin(KeyframeWatch *watch)
 	return true;
 }
 
-/* The first column, or row, of a tile. */
+/* The first column of the tiles that are so many from the left. */
 static int
-tile_edge(int tile, int cells)
+tile_edge(int across, int columns)
 {
-	return (tile * cells + TILES_ACROSS - 1) / TILES_ACROSS;
+	return (across * columns + TILES_ACROSS - 1) / TILES_ACROSS;
+}
+
+static int
+tile_at(const KeyframeWatch *watch, int row, int across)
+{
+	return row * TILES_ACROSS / watch->grid.rows * TILES_ACROSS + across;
 }
 
 static float
@@ -236,7 +242,7 @@ find_gain(KeyframeWatch *watch)
 			const float *cells = watch->grid.cells + row * columns;
 			const float *mean = watch->mean + row * columns;
 			const uint8_t *hit = watch->hit + row * columns;
-			int tile = row * TILES_ACROSS / watch->grid.rows * TILES_ACROSS + across;
+			int tile = tile_at(watch, row, across);
 			float a = 0;
 			float b = 0;
 
@@ -294,7 +300,7 @@ mark_cells(KeyframeWatch *watch, float gain)
 		for (int across = 0; across < TILES_ACROSS; across++)
 		{
 			int first = tile_edge(across, columns);
-			int tile = row * TILES_ACROSS / watch->grid.rows * TILES_ACROSS + across;
+			int tile = tile_at(watch, row, across);
 
 			mark_run(watch, row * columns + first, tile_edge(across + 1, columns) - first, gain,
 					 watch->shade[tile]);
@@ -333,10 +339,9 @@ walk_group(KeyframeWatch *watch, int start)
 static int
 tile_of(const KeyframeWatch *watch, int cell)
 {
-	int column = cell % watch->grid.columns * TILES_ACROSS / watch->grid.columns;
-	int row = cell / watch->grid.columns * TILES_ACROSS / watch->grid.rows;
+	int columns = watch->grid.columns;
 
-	return row * TILES_ACROSS + column;
+	return tile_at(watch, cell / columns, cell % columns * TILES_ACROSS / columns);
 }
 
 static void
