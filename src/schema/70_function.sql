@@ -230,12 +230,12 @@ create function cctv.health(out item text, out ok boolean, out message text) ret
 			'does not run: pg_cctv must be in shared_preload_libraries, and this database in cctv.databases')
 	from cctv.worker_pid() as w (pid)
 	union all
-	select 'version', v.library = e.extversion,
-		case when v.library = e.extversion then v.library
+	select 'version', v.built = e.extversion,
+		case when v.built = e.extversion then v.built
 			else format('the library is %s, the extension %s: restart the server or run alter extension pg_cctv update',
-				v.library, e.extversion)
+				v.built, e.extversion)
 		end
-	from cctv.version() as v (library), pg_extension as e
+	from cctv.version() as v (built), pg_extension as e
 	where e.extname = 'pg_cctv'
 	union all
 	select 'engine ' || e.engine, e.pid is not null and e.updated_at > now() - interval '30 seconds',
