@@ -326,6 +326,35 @@ a_clean_picture_has_nothing_on_it(void **state)
 	av_frame_free(&frame);
 }
 
+/* Of any size, with or without vector code for it: no row or column is left out. */
+static void
+a_picture_is_whole(void **state)
+{
+	for (int side = 2; side <= 66; side++)
+		for (int other = 16; other <= 17; other++)
+		{
+			AVFrame *frame = make_frame(AV_PIX_FMT_YUV420P, side, other, 81, 90, 240);
+			Canvas canvas = {0};
+
+			/* An odd side has a last chroma sample, too. */
+			memset(frame->data[1], 90, frame->linesize[1] * ((other + 1) / 2));
+			memset(frame->data[2], 240, frame->linesize[2] * ((other + 1) / 2));
+			assert_int_equal(picture_from_frame(frame, 0, &canvas), 0);
+			assert_int_equal(canvas.width, side);
+			assert_int_equal(canvas.height, other);
+			for (int i = 0; i < side * other; i++)
+			{
+				const uint8_t *pixel = canvas.data + i / side * canvas.stride + i % side * 3;
+
+				assert_in_range(pixel[0], 0, 3);
+				assert_in_range(pixel[1], 0, 3);
+				assert_in_range(pixel[2], 251, 255);
+			}
+			free(canvas.data);
+			av_frame_free(&frame);
+		}
+}
+
 /* The file's checksum is told as sha256sum would. */
 static void
 the_checksum_is_the_files(void **state)
@@ -520,6 +549,7 @@ main(void)
 		cmocka_unit_test(pixels_become_square),
 		cmocka_unit_test(the_box_is_drawn_where_it_is),
 		cmocka_unit_test(other_formats_are_converted),
+		cmocka_unit_test(a_picture_is_whole),
 		cmocka_unit_test(a_clean_picture_has_nothing_on_it),
 		cmocka_unit_test(the_checksum_is_the_files),
 		cmocka_unit_test(what_is_private_is_black),
