@@ -125,9 +125,9 @@ picture_from_frame(const AVFrame *frame, int max_width, Canvas *canvas)
 	picture_display_size(frame, max_width, &canvas->width, &canvas->height);
 	canvas->stride = (canvas->width * 3 + 31) / 32 * 32;
 	canvas->data = malloc((size_t) canvas->stride * canvas->height + 64);
-	scaler = sws_getContext(frame->width, frame->height, frame->format, canvas->width,
-							canvas->height, AV_PIX_FMT_BGR24, scaler_flags(frame, canvas), NULL,
-							NULL, NULL);
+	scaler =
+		sws_getContext(frame->width, frame->height, frame->format, canvas->width, canvas->height,
+					   AV_PIX_FMT_BGR24, scaler_flags(frame, canvas), NULL, NULL, NULL);
 	if (canvas->data != NULL && scaler != NULL)
 	{
 		sws_setColorspaceDetails(scaler, sws_getCoefficients(colour_space(frame)),

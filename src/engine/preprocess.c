@@ -20,6 +20,9 @@
 #define SCALERS 8
 /* swscale's vector code may write up to this much behind a row. */
 #define SLACK 64
+/* And takes this many pixels at once when it converts colours without scaling. */
+#define VECTOR 16
+#define ROUND_UP(n, to) (((n) + (to) -1) / (to) * (to))
 /*
  * Source rows read for one row of the input.  Of a frame many times the size
  * of the input the others are skipped: each costs as much as one that counts.
@@ -29,6 +32,7 @@
 typedef struct Scaler
 {
 	struct SwsContext *context;
+	struct SwsContext *colours; /* of what the context has scaled; NULL: it does both */
 	int width;
 	int height;
 	enum AVPixelFormat format;
@@ -37,6 +41,7 @@ typedef struct Scaler
 	int out_width;
 	int out_height;
 	enum AVPixelFormat out_format;
+	bool apart;	   /* colours are converted after the scaling */
 	uint64_t used; /* turn of the last use */
 } Scaler;
 
@@ -45,6 +50,8 @@ struct Preprocessor
 	Scaler scalers[SCALERS];
 	uint64_t turn;
 	AVFrame *view;	 /* the region, sharing the frame's planes */
+	uint8_t *scaled; /* planes of it, scaled, where colours come after */
+	size_t scaled_size;
 	uint8_t *levels; /* packed RGB */
 	size_t levels_size;
 	float *tensor;
@@ -67,14 +74,23 @@ preprocessor_create(void)
 	return preprocessor;
 }
 
+static void
+scaler_free(Scaler *scaler)
+{
+	sws_freeContext(scaler->context);
+	sws_freeContext(scaler->colours);
+	scaler->context = scaler->colours = NULL;
+}
+
 void
 preprocessor_free(Preprocessor *preprocessor)
 {
 	if (preprocessor == NULL)
 		return;
 	for (int i = 0; i < SCALERS; i++)
-		sws_freeContext(preprocessor->scalers[i].context);
+		scaler_free(&preprocessor->scalers[i]);
 	av_frame_free(&preprocessor->view);
+	av_free(preprocessor->scaled);
 	av_free(preprocessor->levels);
 	av_free(preprocessor->tensor);
 	free(preprocessor);
@@ -148,7 +164,7 @@ scaler_fits(const Scaler *a, const Scaler *b)
 {
 	return a->width == b->width && a->height == b->height && a->format == b->format &&
 		   a->space == b->space && a->range == b->range && a->out_width == b->out_width &&
-		   a->out_height == b->out_height && a->out_format == b->out_format;
+		   a->out_height == b->out_height && a->out_format == b->out_format && a->apart == b->apart;
 }
 
 /* The formats that only say full range another way; swscale warns of them. */
@@ -169,25 +185,73 @@ settle_range(Scaler *scaler)
 		}
 }
 
-static struct SwsContext *
-make_scaler(const Scaler *wanted)
+/*
+ * Scaling down to RGB takes twice as long as scaling the planes, for which there
+ * is more vector code, and then converting the few pixels that are left.  Of
+ * colour nothing is lost that matters: either way it has half of the width.  The
+ * conversion takes whole blocks, which must not reach into the next row.
+ */
+static bool
+converts_apart(const Scaler *wanted, const Letterbox *picture, const InputShape *shape)
 {
-	/* Bilinear scaling down averages over all the pixels it covers. */
-	struct SwsContext *context =
-		sws_getContext(wanted->width, wanted->height, wanted->format, wanted->out_width,
-					   wanted->out_height, wanted->out_format, SWS_BILINEAR, NULL, NULL, NULL);
+	const AVPixFmtDescriptor *format = av_pix_fmt_desc_get(wanted->format);
 
-	/* Fails for formats without colour space, harmlessly. */
+	return format != NULL && format->nb_components >= 3 && wanted->width >= wanted->out_width &&
+		   (format->flags & AV_PIX_FMT_FLAG_RGB) == 0 && wanted->out_format != AV_PIX_FMT_GRAY8 &&
+		   picture->x + ROUND_UP(picture->w, VECTOR) <= shape->width;
+}
+
+/* Colours are to be as the stream means them; fails for formats without, harmlessly. */
+static void
+set_colours(struct SwsContext *context, const Scaler *wanted)
+{
 	if (context != NULL)
 		sws_setColorspaceDetails(context, sws_getCoefficients(wanted->space),
 								 wanted->range == AVCOL_RANGE_JPEG,
 								 sws_getCoefficients(SWS_CS_DEFAULT), 1, 0, 1 << 16, 1 << 16);
-	return context;
 }
 
-/* The scaler for this conversion, made in place of the one unused for longest if need be. */
+/* A context from one size and format to another.  NULL: out of memory, or no such format. */
 static struct SwsContext *
-find_scaler(Preprocessor *preprocessor, Scaler *wanted)
+make_context(int width, int height, enum AVPixelFormat format, int out_width, int out_height,
+			 enum AVPixelFormat out_format)
+{
+	/* Bilinear scaling down averages over all the pixels it covers. */
+	return sws_getContext(width, height, format, out_width, out_height, out_format, SWS_BILINEAR,
+						  NULL, NULL, NULL);
+}
+
+static void
+scaler_make(Scaler *scaler)
+{
+	int range = scaler->range == AVCOL_RANGE_JPEG;
+	const int *same = sws_getCoefficients(SWS_CS_DEFAULT);
+
+	if (!scaler->apart)
+	{
+		scaler->context = make_context(scaler->width, scaler->height, scaler->format,
+									   scaler->out_width, scaler->out_height, scaler->out_format);
+		set_colours(scaler->context, scaler);
+		return;
+	}
+	scaler->context = make_context(scaler->width, scaler->height, scaler->format, scaler->out_width,
+								   scaler->out_height, AV_PIX_FMT_YUV420P);
+	scaler->colours = make_context(
+		ROUND_UP(scaler->out_width, VECTOR), ROUND_UP(scaler->out_height, 2), AV_PIX_FMT_YUV420P,
+		ROUND_UP(scaler->out_width, VECTOR), ROUND_UP(scaler->out_height, 2), scaler->out_format);
+	if (scaler->context != NULL)
+		sws_setColorspaceDetails(scaler->context, same, range, same, range, 0, 1 << 16, 1 << 16);
+	set_colours(scaler->colours, scaler);
+	if (scaler->colours == NULL)
+		scaler_free(scaler);
+}
+
+/*
+ * The scaler for this conversion, made in place of the one unused for longest if
+ * need be.  Its context is NULL when it cannot be.
+ */
+static const Scaler *
+find_scaler(Preprocessor *preprocessor, const Scaler *wanted)
 {
 	Scaler *oldest = &preprocessor->scalers[0];
 
@@ -199,16 +263,16 @@ find_scaler(Preprocessor *preprocessor, Scaler *wanted)
 		if (scaler->context != NULL && scaler_fits(scaler, wanted))
 		{
 			scaler->used = preprocessor->turn;
-			return scaler->context;
+			return scaler;
 		}
 		if (scaler->used < oldest->used)
 			oldest = scaler;
 	}
-	sws_freeContext(oldest->context);
+	scaler_free(oldest);
 	*oldest = *wanted;
 	oldest->used = preprocessor->turn;
-	oldest->context = make_scaler(wanted);
-	return oldest->context;
+	scaler_make(oldest);
+	return oldest;
 }
 
 /* Grow a buffer aligned for vector code.  Returns false when out of memory. */
@@ -311,17 +375,45 @@ skip_rows(AVFrame *view, int picture_height)
 	view->height /= every;
 }
 
+/* Scale the view into planes, and convert those. */
 static bool
-scale_view(const AVFrame *view, struct SwsContext *context, uint8_t *levels,
-		   const InputShape *shape, const Letterbox *picture)
+scale_then_convert(Preprocessor *preprocessor, const Scaler *scaler, uint8_t *levels, int stride)
 {
+	const AVFrame *view = preprocessor->view;
+	int width = ROUND_UP(scaler->out_width, 2 * VECTOR);
+	int height = ROUND_UP(scaler->out_height, 2);
+	size_t luma = (size_t) width * height;
+	int strides[4] = {width, width / 2, width / 2};
+	uint8_t *planes[4];
+
+	if (!reserve((void **) &preprocessor->scaled, &preprocessor->scaled_size,
+				 luma + luma / 2 + SLACK))
+		return false;
+	planes[0] = preprocessor->scaled;
+	planes[1] = planes[0] + luma;
+	planes[2] = planes[1] + luma / 4;
+	planes[3] = NULL;
+	return sws_scale(scaler->context, (const uint8_t *const *) view->data, view->linesize, 0,
+					 view->height, planes, strides) > 0 &&
+		   sws_scale(scaler->colours, (const uint8_t *const *) planes, strides, 0, height,
+					 (uint8_t *[]){levels, NULL, NULL, NULL}, (int[]){stride, 0, 0, 0}) > 0;
+}
+
+/* Into its place among the levels. */
+static bool
+scale_view(Preprocessor *preprocessor, const Scaler *scaler, const InputShape *shape,
+		   const Letterbox *picture)
+{
+	const AVFrame *view = preprocessor->view;
 	int samples = samples_of(shape->layout);
 	int stride = shape->width * samples;
-	uint8_t *planes[4] = {levels + (ptrdiff_t) picture->y * stride + picture->x * samples};
-	int strides[4] = {stride};
+	uint8_t *levels = preprocessor->levels + (ptrdiff_t) picture->y * stride + picture->x * samples;
 
-	return sws_scale(context, (const uint8_t *const *) view->data, view->linesize, 0, view->height,
-					 planes, strides) > 0;
+	if (scaler->apart)
+		return scale_then_convert(preprocessor, scaler, levels, stride);
+	return sws_scale(scaler->context, (const uint8_t *const *) view->data, view->linesize, 0,
+					 view->height, (uint8_t *[]){levels, NULL, NULL, NULL},
+					 (int[]){stride, 0, 0, 0}) > 0;
 }
 
 static enum AVPixelFormat
@@ -340,11 +432,13 @@ preprocess(Preprocessor *preprocessor, const AVFrame *frame, const PixelRect *re
 	AVFrame *view = preprocessor->view;
 	size_t pixels = (size_t) shape->width * shape->height;
 	const void *tensor = NULL;
-	struct SwsContext *context;
+	const Scaler *scaler;
 	Scaler wanted = {0};
 
 	*letterbox = letterbox_fit(region->w, region->h, shape->width, shape->height, style->fit);
-	if (!reserve((void **) &preprocessor->levels, &preprocessor->levels_size, 3 * pixels + SLACK) ||
+	/* A row more, as colours are converted in pairs of them. */
+	if (!reserve((void **) &preprocessor->levels, &preprocessor->levels_size,
+				 3 * (pixels + shape->width) + SLACK) ||
 		(is_float(shape->layout) &&
 		 !reserve((void **) &preprocessor->tensor, &preprocessor->tensor_size,
 				  3 * pixels * sizeof(float))) ||
@@ -364,8 +458,9 @@ preprocess(Preprocessor *preprocessor, const AVFrame *frame, const PixelRect *re
 	wanted.out_width = letterbox->w;
 	wanted.out_height = letterbox->h;
 	wanted.out_format = out_format(shape, style);
-	context = find_scaler(preprocessor, &wanted);
-	if (context == NULL || !scale_view(view, context, preprocessor->levels, shape, letterbox))
+	wanted.apart = converts_apart(&wanted, letterbox, shape);
+	scaler = find_scaler(preprocessor, &wanted);
+	if (scaler->context == NULL || !scale_view(preprocessor, scaler, shape, letterbox))
 	{
 		const char *name = av_get_pix_fmt_name(view->format);
 
