@@ -55,6 +55,9 @@
 #define SPREAD_PART 0.5f  /* of its spread still: not in fog or dark, */
 #define SAME_SCENE 0.7f	  /* correlation of the cells: and it is that scene */
 
+/* Cells of a tile's row that are taken at once. */
+#define STRIP 64
+
 #define TILES_ACROSS 4
 #define TILES_DOWN 4
 #define LEAST_TILES 4	   /* fewer with something in them prove nothing */
@@ -120,15 +123,60 @@ tamper_cut(Tamper *tamper)
 	tamper->suspect_us = tamper->at_us;
 }
 
-static void
-add(Sums *sums, double a, double b)
+/* Pairs that are summed side by side, in floats: at most a row's, for their precision. */
+#define LANES 8
+
+typedef struct Lanes
 {
-	sums->n++;
-	sums->a += a;
-	sums->b += b;
-	sums->aa += a * a;
-	sums->bb += b * b;
-	sums->ab += a * b;
+	float a[LANES];
+	float b[LANES];
+	float aa[LANES];
+	float bb[LANES];
+	float ab[LANES];
+} Lanes;
+
+static inline void
+add_each(Lanes *lanes, const float *restrict a, const float *restrict b)
+{
+	for (int i = 0; i < LANES; i++)
+	{
+		lanes->a[i] += a[i];
+		lanes->b[i] += b[i];
+		lanes->aa[i] += a[i] * a[i];
+		lanes->bb[i] += b[i] * b[i];
+		lanes->ab[i] += a[i] * b[i];
+	}
+}
+
+static void
+add_lanes(Sums *sums, const Lanes *lanes)
+{
+	for (int i = 0; i < LANES; i++)
+	{
+		sums->a += lanes->a[i];
+		sums->b += lanes->b[i];
+		sums->aa += lanes->aa[i];
+		sums->bb += lanes->bb[i];
+		sums->ab += lanes->ab[i];
+	}
+}
+
+/* Add n pairs of a row. */
+static void
+add_row(Sums *sums, const float *a, const float *b, int n)
+{
+	Lanes lanes = {0};
+	float last_a[LANES] = {0};
+	float last_b[LANES] = {0};
+	int whole = n / LANES * LANES;
+
+	for (int i = 0; i < whole; i += LANES)
+		add_each(&lanes, a + i, b + i);
+	memcpy(last_a, a + whole, (n - whole) * sizeof(float));
+	memcpy(last_b, b + whole, (n - whole) * sizeof(float));
+	add_each(&lanes, last_a, last_b);
+	add_lanes(sums, &lanes);
+	sums->n += n;
 }
 
 static double
@@ -160,10 +208,13 @@ correlation(const Sums *sums)
 	return (float) (sums->ab / sums->n - sums->a / sums->n * (sums->b / sums->n)) / spread;
 }
 
-static double
-laplacian(const float *cell, int columns)
+/* The Laplacians of n cells of a row, all of which have neighbours. */
+static void
+laplacians(const float *restrict cells, int columns, int n, float *restrict out)
 {
-	return 4.0 * cell[0] - cell[-1] - cell[1] - cell[-columns] - cell[columns];
+	for (int i = 0; i < n; i++)
+		out[i] =
+			4 * cells[i] - cells[i - 1] - cells[i + 1] - cells[i - columns] - cells[i + columns];
 }
 
 /* The Laplacian of the tile's cells, of the frame and of the view. */
@@ -176,14 +227,19 @@ look_at_tile(const Tamper *tamper, const float *cells, int tile_column, int tile
 	int right = 1 + (columns - 3) * (tile_column + 1) / TILES_ACROSS;
 	int top = 1 + (tamper->rows - 3) * tile_row / TILES_DOWN;
 	int bottom = 1 + (tamper->rows - 3) * (tile_row + 1) / TILES_DOWN;
+	float frame[STRIP];
+	float view[STRIP];
 	Sums sums = {0};
 
 	for (int row = top; row < bottom; row++)
-		for (int column = left; column < right; column++)
+		for (int column = left; column < right; column += STRIP)
 		{
 			int i = row * columns + column;
+			int n = right - column < STRIP ? right - column : STRIP;
 
-			add(&sums, laplacian(cells + i, columns), laplacian(tamper->view + i, columns));
+			laplacians(cells + i, columns, n, frame);
+			laplacians(tamper->view + i, columns, n, view);
+			add_row(&sums, frame, view, n);
 		}
 	return sums;
 }
@@ -195,8 +251,9 @@ look_at(const Tamper *tamper, const float *cells)
 	Sums whole = {0};
 	Sums edges = {0};
 
-	for (int i = 0; i < tamper->columns * tamper->rows; i++)
-		add(&whole, cells[i], tamper->view[i]);
+	for (int row = 0; row < tamper->rows; row++)
+		add_row(&whole, cells + row * tamper->columns, tamper->view + row * tamper->columns,
+				tamper->columns);
 	for (int i = 0; i < TILES_ACROSS * TILES_DOWN; i++)
 	{
 		Sums tile = look_at_tile(tamper, cells, i % TILES_ACROSS, i / TILES_ACROSS);
