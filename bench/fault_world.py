@@ -102,9 +102,8 @@ class World:
         self.server.sql(f"select cctv.add_camera('{name}', '{url}'); select cctv.start('{name}')")
         self.cameras[name] = int(self.value(f"select camera_id from cctv.cameras where name = '{name}' and removed_at is null"))
 
-    def remove_camera(self, name):
-        """With its history: a camera that is removed keeps it else."""
-        self.server.sql(f"select cctv.remove_camera('{name}', keep_history => false)")
+    def remove_camera(self, name, keep_history=False):
+        self.server.sql(f"select cctv.remove_camera('{name}', keep_history => {keep_history})")
         del self.cameras[name]
 
     def now(self):

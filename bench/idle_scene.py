@@ -13,7 +13,7 @@ import numpy as np
 
 from measure import ENGINE, MEDIA, ROOT, Problem
 
-FPS = 15
+RATE = 15  # frames a second, unless told otherwise
 LEARN = 20  # seconds at the beginning without an event
 GAP = 12  # seconds between two events
 
@@ -220,7 +220,7 @@ class Scene:
         return np.clip(picture + 0.5, 0, 255).astype(np.uint8).tobytes()
 
 
-def plan_events(seconds, seed):
+def plan_events(seconds, seed, rate):
     """Events at random times and places, the same for every stream of this length."""
     random = np.random.default_rng(seed)
     events, at, n = [], LEARN, 0
@@ -231,7 +231,7 @@ def plan_events(seconds, seed):
             return events
         events.append(
             {
-                "at": round(at * FPS) / FPS,
+                "at": round(at * rate) / rate,
                 "seconds": length,
                 "height": height,
                 "contrast": contrast,
@@ -244,11 +244,11 @@ def plan_events(seconds, seed):
         n += 1
 
 
-def encoder(path, codec, control, gop, height):
+def encoder(path, codec, control, gop, height, fps):
     """As a camera encodes: no frame is looked at ahead, and a keyframe is hardly finer than the rest."""
     rate = 1.5 * (height / 720) ** 2
     quality = ["-crf", "24"] if control == "crf" else ["-b:v", f"{rate}M", "-maxrate", f"{rate}M", "-bufsize", f"{rate}M"]
-    frames = int(gop * FPS)
+    frames = int(gop * fps)
     command = ["-c:v", "libx264", "-preset", "veryfast", "-tune", "zerolatency"]
     command += ["-x264-params", "sliced-threads=0:ipratio=1.2:scenecut=0"]
     if codec == "hevc":
@@ -257,10 +257,12 @@ def encoder(path, codec, control, gop, height):
     return [*command, *quality, "-g", str(frames), "-keyint_min", str(frames), "-threads", "1", path]
 
 
-def make(kind, height, seconds, with_events, encodings, walker, directory):
+def make(kind, height, seconds, with_events, encodings, walker, directory, rate=RATE):
     """Make one scene in several encodings: {name: path}; and its events.  What is there already is kept."""
-    events = plan_events(seconds, 5) if with_events else []
+    events = plan_events(seconds, 5, rate) if with_events else []
     what = "events" if with_events else "idle"
+    if rate != RATE:
+        what += f"-{rate}fps"
     paths = {
         name: os.path.join(directory, f"{kind}-{height}-{name}-{what}-{seconds}.mp4") for name in encodings
     }
@@ -268,12 +270,12 @@ def make(kind, height, seconds, with_events, encodings, walker, directory):
     if missing:
         scene = Scene(kind, height, walker)
         size = f"{scene.width}x{scene.height}"
-        command = ["ffmpeg", "-v", "error", "-y", "-f", "rawvideo", "-pix_fmt", "yuv420p", "-s", size, "-r", str(FPS), "-i", "-"]
+        command = ["ffmpeg", "-v", "error", "-y", "-f", "rawvideo", "-pix_fmt", "yuv420p", "-s", size, "-r", str(rate), "-i", "-"]
         for name in missing:
-            command += ["-map", "0:v", *encoder(paths[name] + ".part.mp4", *encodings[name], height)]
+            command += ["-map", "0:v", *encoder(paths[name] + ".part.mp4", *encodings[name], height, rate)]
         with subprocess.Popen(command, stdin=subprocess.PIPE) as child:
-            for number in range(seconds * FPS):
-                child.stdin.write(scene.frame(number / FPS, number, events))
+            for number in range(seconds * rate):
+                child.stdin.write(scene.frame(number / rate, number, events))
             child.stdin.close()
         if child.returncode != 0:
             raise Problem("ffmpeg does not encode the scene")
