@@ -197,7 +197,8 @@ converts_apart(const Scaler *wanted, const Letterbox *picture, const InputShape 
 	const AVPixFmtDescriptor *format = av_pix_fmt_desc_get(wanted->format);
 
 	return format != NULL && format->nb_components >= 3 && wanted->width >= wanted->out_width &&
-		   (format->flags & AV_PIX_FMT_FLAG_RGB) == 0 && wanted->out_format != AV_PIX_FMT_GRAY8 &&
+		   (format->flags & (AV_PIX_FMT_FLAG_RGB | AV_PIX_FMT_FLAG_PAL)) == 0 &&
+		   wanted->out_format != AV_PIX_FMT_GRAY8 &&
 		   picture->x + ROUND_UP(picture->w, VECTOR) <= shape->width;
 }
 

@@ -2,6 +2,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -357,6 +358,45 @@ range_of_the_stream_counts(void **state)
 	av_frame_free(&frame);
 }
 
+/* A red region of any proportions is red to its last pixel, wherever it lies in the input. */
+static void
+colours_reach_every_edge(void **state)
+{
+	AVFrame *frame = make_yuv(200, 200, 0, 0, 200, 200);
+	InputShape shape = {TENSOR_UINT8_NHWC, 96, 97};
+	InputStyle style = STYLE;
+	Preprocessor *preprocessor = preprocessor_create();
+	Letterbox letterbox;
+	char error[200] = "";
+
+	fill_plane(frame, 0, 0, 0, 200, 200, 81);
+	fill_plane(frame, 1, 0, 0, 100, 100, 90);
+	fill_plane(frame, 2, 0, 0, 100, 100, 240);
+	for (int side = 40; side <= 200; side++)
+	{
+		PixelRect region = {0, 0, side, 240 - side > 200 ? 200 : 240 - side};
+		const uint8_t *tensor;
+
+		style.fit = side % 2 ? FIT_CENTRED : FIT_TOP_LEFT;
+		tensor = preprocess(preprocessor, frame, &region, &shape, &style, &letterbox, error,
+							sizeof(error));
+		assert_non_null(tensor);
+		for (int y = 0; y < shape.height; y++)
+			for (int x = 0; x < shape.width; x++)
+			{
+				const uint8_t *pixel = tensor + (y * shape.width + x) * 3;
+				bool inside = x >= letterbox.x && x < letterbox.x + letterbox.w &&
+							  y >= letterbox.y && y < letterbox.y + letterbox.h;
+
+				assert_in_range(pixel[0], inside ? 251 : 127, inside ? 255 : 127);
+				assert_in_range(pixel[1], inside ? 0 : 127, inside ? 3 : 127);
+				assert_in_range(pixel[2], inside ? 0 : 127, inside ? 3 : 127);
+			}
+	}
+	preprocessor_free(preprocessor);
+	av_frame_free(&frame);
+}
+
 /* More sizes than scalers, in turn: each must still be right. */
 static void
 scalers_are_replaced(void **state)
@@ -444,6 +484,7 @@ main(void)
 		cmocka_unit_test(large_frames_keep_their_proportions),
 		cmocka_unit_test(channels_are_red_green_blue),
 		cmocka_unit_test(range_of_the_stream_counts),
+		cmocka_unit_test(colours_reach_every_edge),
 		cmocka_unit_test(scalers_are_replaced),
 		cmocka_unit_test(many_formats_are_read),
 		cmocka_unit_test(an_unreadable_format_is_an_error),
