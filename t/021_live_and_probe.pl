@@ -71,6 +71,9 @@ cmp_ok(time - $begin, '<', 6, 'within the time limit');
 my $garbage = bad_server('garbage');
 fails("select * from cctv.probe('127.0.0.1:" . $garbage->{port} . "', time_limit => '4 s')", '08000', qr/no stream was found/, 'a server of garbage');
 
+my $gone = bad_server('gone');
+fails("select * from cctv.probe('http://127.0.0.1:" . $gone->{port} . "/video')", '08000', qr/the server refuses the request \(4xx\)/, 'a server that refuses');
+
 my $mjpeg = http_mjpeg_camera('vtest.mp4');
 is(sql_value($node, "select codec || ' ' || width || 'x' || height || ' ' || still from cctv.probe('" . $mjpeg->url . "')"),
 	'mjpeg 768x576 false', 'motion JPEG over HTTP');

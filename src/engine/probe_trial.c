@@ -145,6 +145,33 @@ interrupted(void *arg)
 	return *terms->stop || clock_monotonic_us() >= terms->deadline_us;
 }
 
+/* What an AVERROR code means of an address that is tried; NULL: nothing special. */
+static const char *
+answer_text(int code)
+{
+	switch (code)
+	{
+		case AVERROR_HTTP_UNAUTHORIZED:
+			return "the user name or password is wrong (401)";
+		case AVERROR_HTTP_FORBIDDEN:
+			return "access is forbidden (403)";
+		case AVERROR_HTTP_NOT_FOUND:
+			return "there is nothing at this address (404)";
+		case AVERROR_HTTP_BAD_REQUEST:
+		case AVERROR_HTTP_OTHER_4XX:
+			return "the server refuses the request (4xx)";
+		case AVERROR_HTTP_SERVER_ERROR:
+			return "the server reports an error of its own (5xx)";
+		case AVERROR(ECONNREFUSED):
+			return "connection refused";
+		case AVERROR(ETIMEDOUT):
+		case AVERROR_EXIT:
+			return "no answer in time";
+		default:
+			return NULL;
+	}
+}
+
 /* Open a URL for reading, as libavformat does it; NULL with a reason. */
 static AVIOContext *
 open_url(const char *url, const char *protocols, const TrialTerms *terms, Trial *trial)
@@ -165,10 +192,8 @@ open_url(const char *url, const char *protocols, const TrialTerms *terms, Trial 
 		return io;
 	if (*network_refusal() != '\0' && (code == AVERROR(EACCES) || code == AVERROR(EIO)))
 		snprintf(trial->reason, TRIAL_REASON, "%s", network_refusal());
-	else if (code == AVERROR_HTTP_UNAUTHORIZED)
-		snprintf(trial->reason, TRIAL_REASON, "the user name or password is wrong (401)");
-	else if (code == AVERROR(ETIMEDOUT) || code == AVERROR_EXIT)
-		snprintf(trial->reason, TRIAL_REASON, "no answer in time");
+	else if (answer_text(code) != NULL)
+		snprintf(trial->reason, TRIAL_REASON, "%s", answer_text(code));
 	else if (code == AVERROR(EIO) && *log_ffmpeg_error() != '\0')
 		snprintf(trial->reason, TRIAL_REASON, "%s", log_ffmpeg_error());
 	else

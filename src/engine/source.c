@@ -145,6 +145,10 @@ explain_code(const Source *source, int code, char *reason, size_t size)
 			}
 			snprintf(reason, size, "the stream ended");
 			return SOURCE_LOST;
+		case AVERROR_HTTP_BAD_REQUEST:
+		case AVERROR_HTTP_OTHER_4XX:
+			snprintf(reason, size, "the server refuses the request (4xx)");
+			return SOURCE_LOST;
 		case AVERROR_HTTP_SERVER_ERROR:
 			snprintf(reason, size, "the server reports an error of its own (5xx)");
 			return SOURCE_LOST;

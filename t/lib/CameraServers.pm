@@ -200,19 +200,22 @@ sub listening
 }
 
 # bad_server(KIND): 'stall' accepts and never says a word, 'garbage' answers
-# whatever comes with a megabyte of bytes that mean nothing.
+# whatever comes with a megabyte of bytes that mean nothing, 'gone' with HTTP's 410.
 sub bad_server
 {
 	my ($kind) = @_;
 	my $socket = IO::Socket::INET->new(Listen => 16, LocalAddr => '127.0.0.1', LocalPort => 0)
 	  or die "listen: $!";
 	my $port = $socket->sockport;
-	my $garbage = slurp_file(media('garbage.bin'));
+	my %answers = (
+		garbage => slurp_file(media('garbage.bin')),
+		gone => "HTTP/1.0 410 Gone\r\nContent-Length: 0\r\n\r\n",
+	);
 	my $pid = fork() // die "fork: $!";
 	if ($pid == 0)
 	{
 		setpgrp();
-		misbehave($socket, $kind eq 'garbage' ? $garbage : undef);
+		misbehave($socket, $answers{$kind});
 		POSIX::_exit(0);
 	}
 	$running{$pid} = 1;
