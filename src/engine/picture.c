@@ -100,8 +100,8 @@ picture_black_out(const AVFrame *frame, const Canvas *canvas)
 }
 
 /*
- * Unscaled, swscale has vector code, thirty times as fast, that gives each pixel
- * the chroma sample it shares with its neighbours: just what a JPEG with half the
+ * Unscaled, swscale has vector code for planes of 8 bits, thirty times as fast,
+ * that gives each pixel the chroma sample it shares with its neighbours: just what a JPEG with half the
  * chroma makes of it again.  It takes whole blocks of columns, and leaves out what
  * is more than those.
  */

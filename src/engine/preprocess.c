@@ -188,8 +188,9 @@ settle_range(Scaler *scaler)
 /*
  * Scaling down to RGB takes twice as long as scaling the planes, for which there
  * is more vector code, and then converting the few pixels that are left.  Of
- * colour nothing is lost that matters: either way it has half of the width.  The
- * conversion takes whole blocks, which must not reach into the next row.
+ * colour little is lost: it had half of the width already, and now has half of
+ * the height, too.  The conversion takes whole blocks, which must not reach into
+ * the next row.
  */
 static bool
 converts_apart(const Scaler *wanted, const Letterbox *picture, const InputShape *shape)

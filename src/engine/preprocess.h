@@ -34,7 +34,7 @@ extern Preprocessor *preprocessor_create(void); /* NULL: out of memory */
 extern void preprocessor_free(Preprocessor *preprocessor);
 
 /*
- * Crop, scale, letterbox and convert colour in one pass over the frame's
+ * Crop, scale, letterbox and convert colour, in one pass over the frame's
  * planes.  Returns the tensor, of the given shape and valid until the next
  * call, or NULL with a reason in error: a format that swscale does not read,
  * or no memory.

@@ -154,7 +154,7 @@ answer_text(int code)
 		case AVERROR_HTTP_UNAUTHORIZED:
 			return "the user name or password is wrong (401)";
 		case AVERROR_HTTP_FORBIDDEN:
-			return "access is forbidden (403)";
+			return "access to it is forbidden";
 		case AVERROR_HTTP_NOT_FOUND:
 			return "there is nothing at this address (404)";
 		case AVERROR_HTTP_BAD_REQUEST:
