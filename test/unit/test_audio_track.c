@@ -9,6 +9,11 @@
 #include "audio_track.h"
 #include "media_fixture.h"
 
+/* Its name until FFmpeg 6.1. */
+#ifndef AV_PROFILE_UNKNOWN
+#define AV_PROFILE_UNKNOWN FF_PROFILE_UNKNOWN
+#endif
+
 #define RATE 8000
 #define TONE_HZ 500
 #define PACKET_SAMPLES 160 /* 20 ms, as RTP sends it */
@@ -35,7 +40,7 @@ parameters_of(enum AVCodecID codec, int rate, int channels)
 	parameters->codec_type = AVMEDIA_TYPE_AUDIO;
 	parameters->codec_id = codec;
 	parameters->sample_rate = rate;
-	parameters->profile = FF_PROFILE_UNKNOWN;
+	parameters->profile = AV_PROFILE_UNKNOWN;
 	av_channel_layout_default(&parameters->ch_layout, channels);
 	return parameters;
 }
