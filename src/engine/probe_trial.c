@@ -153,6 +153,7 @@ answer_text(int code)
 	{
 		case AVERROR_HTTP_UNAUTHORIZED:
 			return "the user name or password is wrong (401)";
+		/* Without its number, for which trial_was_denied() looks: other addresses may be open. */
 		case AVERROR_HTTP_FORBIDDEN:
 			return "access to it is forbidden";
 		case AVERROR_HTTP_NOT_FOUND:

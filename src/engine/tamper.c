@@ -75,6 +75,18 @@ typedef struct Sums
 	double ab;
 } Sums;
 
+/* Pairs that are summed side by side, in floats: at most a row's, for their precision. */
+#define LANES 8
+
+typedef struct Lanes
+{
+	float a[LANES];
+	float b[LANES];
+	float aa[LANES];
+	float bb[LANES];
+	float ab[LANES];
+} Lanes;
+
 /* What a frame is like, beside the view. */
 typedef struct Looks
 {
@@ -122,18 +134,6 @@ tamper_cut(Tamper *tamper)
 	tamper->state = tamper->suspect = TAMPER_NONE;
 	tamper->suspect_us = tamper->at_us;
 }
-
-/* Pairs that are summed side by side, in floats: at most a row's, for their precision. */
-#define LANES 8
-
-typedef struct Lanes
-{
-	float a[LANES];
-	float b[LANES];
-	float aa[LANES];
-	float bb[LANES];
-	float ab[LANES];
-} Lanes;
 
 static inline void
 add_each(Lanes *lanes, const float *restrict a, const float *restrict b)
